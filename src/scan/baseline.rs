@@ -1,0 +1,181 @@
+//! The baseline: the digests that files had when watching began, read after the program started.
+//!
+//! The first look takes stamps only, so that the program need not wait for a whole tree to be
+//! read. Until a file's baseline digest is known, any touch of it counts as a change.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::time::{Duration, Instant, SystemTime};
+
+use super::Scanner;
+use super::known::DirId;
+use super::mount::Mount;
+use super::scanner::{Job, Outcome};
+use crate::tree::{Entry, File, Snapshot};
+
+/// One step reads so many files or bytes, whichever is reached first: on a usual disk, some
+/// tens of milliseconds.
+const STEP_FILES: usize = 1024;
+const STEP_BYTES: u64 = 16 * 1024 * 1024;
+
+/// How far another machine's clock may plausibly be off: any time zone taken for UTC.
+const SKEW: Duration = Duration::from_secs(26 * 60 * 60);
+
+/// How far reading the baseline has come.
+#[derive(Debug, Default)]
+pub(super) struct Baseline {
+    /// Directories still to be read, the next one last.
+    pending: Vec<DirId>,
+    /// The first entry in it that was not tried yet.
+    position: usize,
+}
+
+impl Baseline {
+    pub(super) fn begin(&mut self, dirs: &[DirId]) {
+        self.pending = dirs.iter().rev().copied().collect();
+        self.position = 0;
+    }
+}
+
+/// A snapshot with more digests in it than before, but of the same content.
+#[derive(Debug)]
+pub struct Filled {
+    /// The tree as it was last looked at.
+    pub snapshot: Snapshot,
+    /// Whether some file was not tried yet.
+    pub is_more: bool,
+}
+
+impl Scanner {
+    /// Reads the files that were changed so shortly before the first look that an edit right
+    /// after it could leave their stamp the same. To be called before the program starts: for
+    /// these alone it has to be known what they held.
+    ///
+    /// Such a file's ctime is within a granule of the newest one on its device, whatever that
+    /// machine's clock says, or within a granule of our own now.
+    pub fn read_recent(&mut self) -> usize {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let now = i64::try_from(now.as_nanos()).unwrap_or(i64::MAX);
+        let nanoseconds = |time: Duration| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
+        let is_plausible = |ctime: i64| ctime > now.saturating_sub(nanoseconds(SKEW));
+        let mut newest: HashMap<u64, i64> = HashMap::new();
+        for (_, dir) in self.snapshot().dirs() {
+            for (_, entry) in dir.iter() {
+                let stamp = entry.stamp();
+                let newest = newest.entry(stamp.device).or_insert(i64::MIN);
+                *newest = (*newest).max(stamp.ctime);
+            }
+        }
+        let mut jobs: Vec<Job> = Vec::new();
+        for &id in &self.order {
+            let dir = self.dir(id);
+            for (name, entry) in dir.contents.iter() {
+                let stamp = entry.stamp();
+                let granule = nanoseconds(dir.mount.granule(stamp));
+                let reference = now.min(newest[&stamp.device]);
+                let is_recent = stamp.ctime >= reference.saturating_sub(granule);
+                if is_recent && is_plausible(stamp.ctime) && is_unread(entry) {
+                    jobs.push((id, name.to_os_string()));
+                }
+            }
+        }
+        let read = jobs.len();
+        let results = self.read_known(jobs);
+        for ((id, name), _) in &results {
+            let stamp = self.dir(*id).contents.get(name).map(|entry| *entry.stamp());
+            let granule =
+                stamp.map_or(Mount::COARSEST, |stamp| self.dir(*id).mount.granule(&stamp));
+            self.racy.entry(*id).or_default().insert(name.clone(), Instant::now() + granule);
+        }
+        self.adopt(results);
+        read
+    }
+
+    /// When [`Scanner::read_baseline`] may begin: once an edit can no longer leave a stamp of the
+    /// first look the same, so that what it reads is proven. `None` when it is done.
+    pub fn baseline_after(&self) -> Option<Duration> {
+        let pending = self.baseline.pending.iter();
+        let dirs = pending.filter_map(|&id| self.known_dir(id));
+        dirs.map(|dir| dir.stamp.map_or(Mount::COARSEST, |stamp| dir.mount.granule(&stamp))).max()
+    }
+
+    /// Reads some more files whose digest is not known yet, about 16 MiB or 1,024 files.
+    pub fn read_baseline(&mut self) -> Filled {
+        let mut jobs: Vec<Job> = Vec::new();
+        let mut bytes = 0;
+        while let Some(&id) = self.baseline.pending.last() {
+            let unread = self.unread_from(id, self.baseline.position);
+            let mut is_full = false;
+            for (position, name, size) in unread {
+                jobs.push((id, name));
+                bytes += size;
+                self.baseline.position = position + 1;
+                is_full = jobs.len() >= STEP_FILES || bytes >= STEP_BYTES;
+                if is_full {
+                    break;
+                }
+            }
+            if is_full {
+                break;
+            }
+            self.baseline.pending.pop();
+            self.baseline.position = 0;
+        }
+        let results = self.read_known(jobs);
+        self.adopt(results);
+        Filled { snapshot: self.snapshot().clone(), is_more: !self.baseline.pending.is_empty() }
+    }
+
+    fn unread_from(&self, id: DirId, position: usize) -> Vec<(usize, OsString, u64)> {
+        let limit = self.plan.hash_limit.unwrap_or(u64::MAX);
+        let Some(dir) = self.known_dir(id) else { return Vec::new() };
+        let entries = dir.contents.iter().enumerate().skip(position);
+        let unread = entries.filter(|(_, (_, entry))| is_unread(entry));
+        unread
+            .map(|(at, (name, entry))| (at, name.to_os_string(), entry.stamp().size))
+            .filter(|(_, _, size)| *size <= limit)
+            .collect()
+    }
+
+    fn read_known(&mut self, jobs: Vec<Job>) -> Vec<(Job, Outcome)> {
+        if jobs.is_empty() {
+            return Vec::new();
+        }
+        // Roots that cannot be opened make their jobs fail; the next look reports why.
+        _ = self.open_roots();
+        let results = self.read(jobs);
+        self.close_roots();
+        results
+    }
+
+    /// Fills in the digests of files that are still as they were looked at. The others were
+    /// changed since: the next look must see that they were.
+    fn adopt(&mut self, results: Vec<(Job, Outcome)>) {
+        let mut by_dir: HashMap<DirId, HashMap<OsString, File>> = HashMap::new();
+        for ((id, name), outcome) in results {
+            if let Ok(Some(Entry::File(file))) = outcome {
+                by_dir.entry(id).or_default().insert(name, file);
+            }
+        }
+        let mut is_new = false;
+        for (id, mut files) in by_dir {
+            let contents = &self.dir(id).contents;
+            let entries = contents.iter().map(|(name, entry)| {
+                let known = match files.remove(name) {
+                    Some(file) if file.stamp == *entry.stamp() => Entry::File(file),
+                    _ => entry.clone(),
+                };
+                (name.to_os_string(), known)
+            });
+            let entries = entries.collect();
+            is_new |= self.replace(id, entries);
+        }
+        if is_new {
+            self.publish();
+        }
+    }
+}
+
+fn is_unread(entry: &Entry) -> bool {
+    matches!(entry, Entry::File(file) if file.digest.is_none())
+}

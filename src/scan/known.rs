@@ -1,0 +1,120 @@
+//! A known directory: what a scanner keeps of each directory from one look to the next.
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::mount::Mount;
+use super::rules::{Rules, Source};
+use crate::tree::{Dir, Stamp};
+
+/// A directory's index in the scanner's flat array. Valid within one look; used again after.
+pub(super) type DirId = usize;
+
+#[derive(Debug)]
+pub(super) struct KnownDir {
+    /// Which root it is under, as an index.
+    pub(super) root: usize,
+    /// The path as it is shown: the root's label and what is below.
+    pub(super) path: Arc<Path>,
+    /// Where in `path` the part below the root begins, in bytes.
+    below_from: usize,
+    pub(super) parent: Option<DirId>,
+    pub(super) children: Vec<(OsString, DirId)>,
+    /// For a root that is a single file: its name on disk. Its entry's name is empty then.
+    pub(super) single: Option<OsString>,
+    pub(super) contents: Arc<Dir>,
+    /// The directory's own stamp when it was last listed; `None` before the first time.
+    pub(super) stamp: Option<Stamp>,
+    /// Set where the last listing was not complete.
+    pub(super) must_list: bool,
+    pub(super) mount: Mount,
+    /// A fingerprint of all names and kinds in it, left-out ones too.
+    pub(super) names: u64,
+    /// Until then its stamp proves nothing, see [`Mount::granule`].
+    pub(super) racy_until: Option<Instant>,
+    /// The rules for the names in it.
+    pub(super) rules: Arc<Rules>,
+    pub(super) sources: Vec<Source>,
+}
+
+impl KnownDir {
+    /// A root's top directory; `single` is set where the root is a file in it.
+    pub(super) fn top(
+        root: usize,
+        label: &Path,
+        single: Option<OsString>,
+        rules: Arc<Rules>,
+    ) -> Self {
+        let below_from = label.as_os_str().len();
+        Self::new(root, label.into(), below_from, None, single, rules)
+    }
+
+    /// The directory called `name` in `self`, whose own index is `id`.
+    pub(super) fn child(&self, id: DirId, name: &OsStr) -> Self {
+        let path = self.path.join(name);
+        // The separator that now follows the label does not belong to the part below.
+        let grown = path.as_os_str().len() - name.len();
+        let below_from = if self.parent.is_none() { grown } else { self.below_from };
+        Self::new(self.root, path.into(), below_from, Some(id), None, Arc::clone(&self.rules))
+    }
+
+    fn new(
+        root: usize,
+        path: Arc<Path>,
+        below_from: usize,
+        parent: Option<DirId>,
+        single: Option<OsString>,
+        rules: Arc<Rules>,
+    ) -> Self {
+        Self {
+            root,
+            path,
+            below_from,
+            parent,
+            children: Vec::new(),
+            single,
+            contents: Arc::default(),
+            stamp: None,
+            must_list: true,
+            mount: Mount::Foreign,
+            names: 0,
+            racy_until: None,
+            rules,
+            sources: Vec::new(),
+        }
+    }
+
+    /// The path relative to the root; empty for the root itself.
+    pub(super) fn below(&self) -> &Path {
+        let bytes = self.path.as_os_str().as_encoded_bytes();
+        Path::new(os_str(&bytes[self.below_from..]))
+    }
+
+    /// The name on disk of the entry called `name`.
+    pub(super) fn name_on_disk<'a>(&'a self, name: &'a OsStr) -> &'a OsStr {
+        self.single.as_deref().unwrap_or(name)
+    }
+}
+
+fn os_str(bytes: &[u8]) -> &OsStr {
+    std::os::unix::ffi::OsStrExt::from_bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_part_below_the_root_starts_after_the_label() {
+        for (label, shown) in [("", "a/b"), ("src", "src/a/b"), ("/", "/a/b"), ("../x", "../x/a/b")]
+        {
+            let top = KnownDir::top(0, Path::new(label), None, Rules::none());
+            assert_eq!(top.below(), Path::new(""));
+            let child = top.child(0, OsStr::new("a")).child(1, OsStr::new("b"));
+            assert_eq!(&*child.path, Path::new(shown));
+            assert_eq!(child.below(), Path::new("a/b"), "{label}");
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! Listing a directory: which names in it count, and what they are.
+
+use std::collections::HashSet;
+use std::ffi::{OsStr, OsString};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{FileType, RawDir};
+use rustix::io::Errno;
+
+use super::check::is_gone;
+use super::known::KnownDir;
+use super::mount::Mount;
+use super::plan::Plan;
+use super::rules::{Rules, Source};
+use super::{Trouble, Verb, content, open};
+use crate::tree::{Link, Place, Stamp};
+
+/// What is in a directory.
+#[derive(Debug)]
+pub(super) struct Listing {
+    /// The directory's own stamp, from before its names were read.
+    pub(super) stamp: Stamp,
+    pub(super) mount: Mount,
+    pub(super) names: u64,
+    pub(super) rules: Arc<Rules>,
+    pub(super) sources: Vec<Source>,
+    pub(super) entries: Vec<(OsString, Found)>,
+    pub(super) children: Vec<OsString>,
+    /// Names that were known, are still there, and are left out by the rules now.
+    pub(super) hidden: HashSet<OsString>,
+    /// Entries that could not be asked; or that vanished meanwhile, which is no trouble but
+    /// needs another listing.
+    pub(super) troubles: Vec<Trouble>,
+    pub(super) is_complete: bool,
+}
+
+/// An entry that was found.
+#[derive(Debug)]
+pub(super) enum Found {
+    File(Stamp),
+    Link(Link),
+    /// It is there, but what it is could not be asked.
+    Unknown,
+}
+
+/// Why a directory was not listed.
+#[derive(Debug)]
+pub(super) enum Unlisted {
+    /// It is not there, or not a directory.
+    Lost,
+    /// It cannot be read.
+    Failed(Trouble),
+}
+
+/// What listing needs to know besides the directory itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Surroundings<'a> {
+    pub(super) plan: &'a Plan,
+    /// The root's directory.
+    pub(super) root: &'a OwnedFd,
+    /// The absolute path of that directory.
+    pub(super) base: &'a Path,
+    /// The rules of the directory above.
+    pub(super) above: &'a Arc<Rules>,
+    /// Absolute paths of other roots, which are scanned for themselves.
+    pub(super) other_roots: &'a HashSet<PathBuf>,
+}
+
+/// Lists the directory `known` anew.
+pub(super) fn list(around: Surroundings<'_>, known: &KnownDir) -> Result<Listing, Unlisted> {
+    let failed = |verb, error| match is_gone(error) {
+        true => Unlisted::Lost,
+        false => Unlisted::Failed(Trouble::new(&*known.path, verb, error)),
+    };
+    let directory =
+        open::directory(around.root, known.below()).map_err(|e| failed(Verb::Open, e))?;
+    let stamp = open::stamp(&directory).map_err(|error| failed(Verb::Stat, error))?;
+    let mut listing = Listing {
+        stamp,
+        mount: match known.stamp {
+            Some(before) if before.device == stamp.device => known.mount,
+            _ => Mount::of(&directory),
+        },
+        names: 0,
+        rules: Arc::clone(around.above),
+        sources: Vec::new(),
+        entries: Vec::new(),
+        children: Vec::new(),
+        hidden: HashSet::new(),
+        troubles: Vec::new(),
+        is_complete: true,
+    };
+    if known.single.is_some() {
+        listing.single(&directory, known);
+        return Ok(listing);
+    }
+    if listing.mount == Mount::Pseudo {
+        return Ok(listing);
+    }
+    let names = names(&directory).map_err(|error| failed(Verb::List, error))?;
+    let moved = known.stamp.is_some_and(|before| before.device != stamp.device);
+    if moved && names.is_empty() && !(known.contents.is_empty() && known.children.is_empty()) {
+        // A mount point whose volume is gone shows the empty directory below it.
+        return Err(failed(Verb::Enter, Errno::NODEV));
+    }
+    listing.names = names.iter().map(|(name, kind)| fingerprint_of(name, *kind)).fold(0, add);
+    let absolute = around.base.join(known.below());
+    if around.plan.ignore_files {
+        let has = |wanted: &str| names.iter().any(|(name, _)| name == wanted);
+        let before = known.stamp.map(|_| &known.rules);
+        (listing.rules, listing.sources) =
+            Rules::read(around.above, &directory, &absolute, has(".git"), has, before)
+                .map_err(|error| failed(Verb::Read, error))?;
+    }
+    let mut paths = Paths { absolute, shown: known.path.to_path_buf() };
+    for (name, kind) in names {
+        listing.add(around, &directory, known, &mut paths, name, kind);
+    }
+    Ok(listing)
+}
+
+/// Two paths of one directory, with room for a name.
+struct Paths {
+    absolute: PathBuf,
+    shown: PathBuf,
+}
+
+impl Listing {
+    fn add(
+        &mut self,
+        around: Surroundings<'_>,
+        directory: &OwnedFd,
+        known: &KnownDir,
+        paths: &mut Paths,
+        name: OsString,
+        kind: FileType,
+    ) {
+        // Some file systems give no kind with the name.
+        let mut stamp = None;
+        let kind = if kind == FileType::Unknown {
+            match self.ask(directory, known, &name) {
+                Some(found) => open::kind(stamp.insert(found)),
+                None => return,
+            }
+        } else {
+            kind
+        };
+        let is_directory = kind == FileType::Directory;
+        if !is_directory && kind != FileType::RegularFile && kind != FileType::Symlink {
+            return;
+        }
+        paths.absolute.push(&name);
+        paths.shown.push(&name);
+        let counts = is_directory || around.plan.selection.wants(&paths.shown);
+        let left_out =
+            counts && self.rules.exclude(around.plan, &paths.absolute, &paths.shown, is_directory);
+        let is_root = around.other_roots.contains(&paths.absolute);
+        paths.absolute.pop();
+        paths.shown.pop();
+        if !counts || is_root {
+            return;
+        }
+        if left_out {
+            if known.contents.get(&name).is_some() || known.children.iter().any(|(c, _)| *c == name)
+            {
+                self.hidden.insert(name);
+            }
+            return;
+        }
+        if is_directory {
+            self.children.push(name);
+            return;
+        }
+        if let Some(stamp) = stamp.or_else(|| self.ask(directory, known, &name)) {
+            self.add_entry(directory, known, name, stamp);
+        }
+    }
+
+    /// The only entry of a root that is a single file. Rules do not apply: it was asked for.
+    fn single(&mut self, directory: &OwnedFd, known: &KnownDir) {
+        let name = OsString::new();
+        if let Some(stamp) = self.ask(directory, known, &name) {
+            self.add_entry(directory, known, name, stamp);
+        }
+    }
+
+    fn add_entry(&mut self, directory: &OwnedFd, known: &KnownDir, name: OsString, stamp: Stamp) {
+        match open::kind(&stamp) {
+            FileType::RegularFile => self.entries.push((name, Found::File(stamp))),
+            FileType::Symlink => match content::link(directory, known.name_on_disk(&name), stamp) {
+                Ok(link) => self.entries.push((name, Found::Link(link))),
+                Err(error) => self.fail(known, &name, Verb::Read, error),
+            },
+            // It became something else since the names were read.
+            _ => self.is_complete = false,
+        }
+    }
+
+    fn ask(&mut self, directory: &OwnedFd, known: &KnownDir, name: &OsStr) -> Option<Stamp> {
+        let stamp = open::stamp_at(directory, known.name_on_disk(name));
+        stamp.map_err(|error| self.fail(known, name, Verb::Stat, error)).ok()
+    }
+
+    /// What is listed but cannot be asked stays what it was, if it was anything.
+    fn fail(&mut self, known: &KnownDir, name: &OsStr, verb: Verb, error: Errno) {
+        self.is_complete = false;
+        // Gone since the names were read; EINVAL is readlink's answer for what is no link now.
+        if matches!(error, Errno::NOENT | Errno::INVAL) {
+            return;
+        }
+        let place = Place { dir: Arc::clone(&known.path), name: name.to_os_string() };
+        self.troubles.push(Trouble::new(place.path(), verb, error));
+        if known.children.iter().any(|(child, _)| child == name) {
+            self.children.push(place.name);
+        } else {
+            self.entries.push((place.name, Found::Unknown));
+        }
+    }
+}
+
+/// A number that differs, as good as surely, where the names in a directory or their kinds do;
+/// their order does not count.
+pub(super) fn fingerprint(directory: impl AsFd) -> Result<u64, Errno> {
+    let mut sum = 0;
+    for_each_name(directory, |name, kind| sum = add(sum, fingerprint_of(name, kind)))?;
+    Ok(sum)
+}
+
+fn fingerprint_of(name: &OsStr, kind: FileType) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    kind.as_raw_mode().hash(&mut hasher);
+    hasher.finish()
+}
+
+fn add(sum: u64, term: u64) -> u64 {
+    sum.wrapping_add(term)
+}
+
+fn names(directory: impl AsFd) -> Result<Vec<(OsString, FileType)>, Errno> {
+    let mut names = Vec::new();
+    for_each_name(directory, |name, kind| names.push((name.to_os_string(), kind)))?;
+    Ok(names)
+}
+
+/// A listing that fails half-way is a failure: the missing rest must not look deleted.
+fn for_each_name(
+    directory: impl AsFd,
+    mut each: impl FnMut(&OsStr, FileType),
+) -> Result<(), Errno> {
+    let opened = open::for_listing(directory)?;
+    let mut buffer = [MaybeUninit::uninit(); 16 * 1024];
+    let mut entries = RawDir::new(opened, &mut buffer);
+    while let Some(entry) = entries.next() {
+        let entry = entry?;
+        let name = OsStr::from_bytes(entry.file_name().to_bytes());
+        if name != "." && name != ".." {
+            each(name, entry.file_type());
+        }
+    }
+    Ok(())
+}

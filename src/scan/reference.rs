@@ -1,0 +1,83 @@
+//! The reference: the same tree read the slow, plain way, with nothing remembered.
+//!
+//! walkdir walks everything, every file is read whole. The fast path must never differ from it:
+//! property tests hold them together, and `stakeout scan --verify` does so on a user's own mount.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::CWD;
+use walkdir::WalkDir;
+
+use super::rules::{Above, Rules};
+use super::{Plan, Root, content};
+use crate::tree::{Dir, Entry, Snapshot};
+
+/// Reads all that `plan` names.
+///
+/// # Errors
+/// The first one: a reference with holes is none.
+pub fn read(plan: &Plan) -> io::Result<Snapshot> {
+    let mut dirs: BTreeMap<PathBuf, Vec<(OsString, Entry)>> = BTreeMap::new();
+    for root in &plan.roots {
+        if root.path.is_dir() {
+            read_root(plan, root, &mut dirs)?;
+        } else if let Some(entry) = content::read(CWD, root.path.canonicalize()?.as_os_str(), None)?
+        {
+            dirs.entry(root.label.clone()).or_default().push((OsString::new(), entry));
+        }
+    }
+    let dirs = dirs.into_iter().map(|(path, dir)| (Arc::from(path), Arc::new(Dir::new(dir))));
+    Ok(Snapshot::new(dirs))
+}
+
+fn read_root(
+    plan: &Plan,
+    root: &Root,
+    dirs: &mut BTreeMap<PathBuf, Vec<(OsString, Entry)>>,
+) -> io::Result<()> {
+    let base = root.path.canonicalize()?;
+    let mut rules: BTreeMap<PathBuf, Arc<Rules>> = BTreeMap::new();
+    let rules_above = match plan.ignore_files {
+        true => Above::read(&base).rules,
+        false => Rules::none(),
+    };
+    let mut walk = WalkDir::new(&base).into_iter();
+    while let Some(found) = walk.next() {
+        let found = found?;
+        let path = found.path();
+        let below = path.strip_prefix(&base).expect("a walk stays below its base");
+        let is_directory = found.file_type().is_dir();
+        let above = path.parent().and_then(|parent| rules.get(parent)).unwrap_or(&rules_above);
+        let shown = root.label.join(below);
+        if found.depth() > 0 && above.exclude(plan, path, &shown, is_directory) {
+            if is_directory {
+                walk.skip_current_dir();
+            }
+            continue;
+        }
+        if is_directory {
+            if plan.ignore_files {
+                let own = rules_of(above, path)?;
+                rules.insert(path.to_path_buf(), own);
+            }
+        } else if plan.selection.wants(&shown)
+            && let Some(entry) = content::read(CWD, path.as_os_str(), None)?
+        {
+            let name = found.file_name().to_os_string();
+            let dir = shown.parent().unwrap_or(Path::new("")).to_path_buf();
+            dirs.entry(dir).or_default().push((name, entry));
+        }
+    }
+    Ok(())
+}
+
+fn rules_of(above: &Arc<Rules>, path: &Path) -> io::Result<Arc<Rules>> {
+    let has = |file: &str| path.join(file).symlink_metadata().is_ok();
+    let (rules, _) = Rules::read(above, File::open(path)?, path, has(".git"), has, None)?;
+    Ok(rules)
+}

@@ -1,0 +1,326 @@
+//! Rules: which names are left out of the tree, as git decides it, one directory at a time.
+//!
+//! From strongest to weakest: `.git` itself; globs given on the command line; .stakeoutignore;
+//! .ignore; .gitignore; .git/info/exclude; the built-in list. Of two files of one kind the deeper
+//! one is asked first, and the last matching line of a file decides. A repository does not look
+//! above itself: .gitignore files of the directories over a `.git` do not reach into it. The
+//! user's global excludes are not read, so that a container and its host agree.
+//!
+//! A left-out directory is not entered, so nothing in it can be taken back in (gitignore(5)).
+
+use std::ffi::OsStr;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use rustix::io::Errno;
+
+use super::plan::{self, Plan};
+use super::{content, open};
+use crate::tree::{Digest, Stamp};
+
+/// The files that hold rules, strongest first. The last lies in a directory that is never
+/// listed, so it is looked for wherever there is a `.git`.
+pub(super) const RULE_FILES: [&str; 4] =
+    [".stakeoutignore", ".ignore", ".gitignore", ".git/info/exclude"];
+
+/// Kinds from this index on are git's own, and end at the repository.
+const FIRST_OF_GIT: usize = 2;
+
+/// Longer rule files are cut off here: 1 MiB.
+const LONGEST_RULE_FILE: u64 = 1024 * 1024;
+
+/// The rules that hold for the names in one directory: its own and, through `above`, those of
+/// the directories over it. Directories without rule files share their parent's.
+#[derive(Debug)]
+pub(super) struct Rules {
+    above: Option<Arc<Rules>>,
+    is_repository: bool,
+    kinds: [Option<Gitignore>; RULE_FILES.len()],
+    digest: Digest,
+}
+
+/// A rule file as it was when it was read: which of [`RULE_FILES`], and its stamp; `None` where
+/// it was missing.
+pub(super) type Source = (usize, Option<Stamp>);
+
+impl Rules {
+    /// No rules, where a tree begins.
+    pub(super) fn none() -> Arc<Self> {
+        Arc::new(Self {
+            above: None,
+            is_repository: false,
+            kinds: Default::default(),
+            digest: Digest::of(b""),
+        })
+    }
+
+    /// The rules for the names in the directory that is open as `directory` and lies at the
+    /// absolute path `base`, with `is_repository` where it holds a `.git`.
+    ///
+    /// `before` are the rules it had; they are given back if nothing changed, so that a pointer
+    /// comparison tells. An error means that a rule file is there but cannot be read.
+    pub(super) fn read(
+        above: &Arc<Rules>,
+        directory: impl AsFd,
+        base: &Path,
+        is_repository: bool,
+        present: impl Fn(&str) -> bool,
+        before: Option<&Arc<Rules>>,
+    ) -> Result<(Arc<Self>, Vec<Source>), Errno> {
+        let mut sources = Vec::new();
+        let mut texts: [Option<Vec<u8>>; RULE_FILES.len()] = Default::default();
+        for (kind, file) in RULE_FILES.iter().enumerate() {
+            let in_git = file.starts_with(".git/");
+            if !(if in_git { is_repository } else { present(file) }) {
+                continue;
+            }
+            let stamp = stamp_of(&directory, file)?;
+            if stamp.is_some() {
+                texts[kind] = match content::text(&directory, OsStr::new(file), LONGEST_RULE_FILE) {
+                    Ok(text) => Some(text),
+                    // A link or a directory of that name holds no rules, in git neither.
+                    Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::ISDIR) => None,
+                    Err(error) => return Err(error),
+                };
+            }
+            sources.push((kind, stamp));
+        }
+        if !is_repository && texts.iter().all(Option::is_none) {
+            return Ok((Arc::clone(above), sources));
+        }
+        let digest = digest_of(&texts, is_repository);
+        if let Some(before) = before
+            && before.digest == digest
+            && before.above.as_ref().is_some_and(|old| Arc::ptr_eq(old, above))
+        {
+            return Ok((Arc::clone(before), sources));
+        }
+        let kinds = texts.map(|text| text.map(|text| compile(base, &text)));
+        let above = Some(Arc::clone(above));
+        Ok((Arc::new(Self { above, is_repository, kinds, digest }), sources))
+    }
+
+    /// Whether `name` in the directory of these rules is left out. `absolute` is where it is,
+    /// `shown` how it is shown.
+    pub(super) fn exclude(
+        &self,
+        plan: &Plan,
+        absolute: &Path,
+        shown: &Path,
+        is_directory: bool,
+    ) -> bool {
+        if absolute.file_name() == Some(OsStr::new(".git")) {
+            return true;
+        }
+        plan::verdict(&plan.excluded, plan::relative(shown), is_directory)
+            .or_else(|| self.verdict(absolute, is_directory))
+            .or_else(|| plan::verdict(&plan.defaults, plan::relative(shown), is_directory))
+            .unwrap_or(false)
+    }
+
+    fn verdict(&self, path: &Path, is_directory: bool) -> Option<bool> {
+        (0..RULE_FILES.len()).find_map(|kind| {
+            let mut level = Some(self);
+            while let Some(rules) = level {
+                let verdict = rules.kinds[kind]
+                    .as_ref()
+                    .and_then(|globs| plan::verdict(globs, path, is_directory));
+                if verdict.is_some() {
+                    return verdict;
+                }
+                let ends_here = kind >= FIRST_OF_GIT && rules.is_repository;
+                level = if ends_here { None } else { rules.above.as_deref() };
+            }
+            None
+        })
+    }
+}
+
+/// The stamp of a rule file, `None` if there is none.
+pub(super) fn stamp_of(
+    directory: impl AsFd,
+    file: impl AsRef<OsStr>,
+) -> Result<Option<Stamp>, Errno> {
+    match open::stamp_at(directory, file.as_ref()) {
+        Ok(stamp) => Ok(Some(stamp)),
+        Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn digest_of(texts: &[Option<Vec<u8>>], is_repository: bool) -> Digest {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&[u8::from(is_repository)]);
+    for text in texts {
+        let length = text.as_ref().map_or(u64::MAX, |text| text.len() as u64);
+        hasher.update(&length.to_le_bytes()).update(text.as_deref().unwrap_or_default());
+    }
+    Digest::finish(&hasher)
+}
+
+/// Compiles gitignore lines. As in git, a line that makes no sense matches nothing.
+fn compile(base: &Path, text: &[u8]) -> Gitignore {
+    let mut builder = GitignoreBuilder::new(base);
+    let text = String::from_utf8_lossy(text);
+    for line in text.trim_start_matches('\u{feff}').lines() {
+        _ = builder.add_line(None, line);
+    }
+    builder.build().unwrap_or_else(|_| Gitignore::empty())
+}
+
+/// The rules that the directories above a root bring, where the root lies inside a repository,
+/// and what to compare in order to notice that they changed.
+#[derive(Debug)]
+pub(super) struct Above {
+    pub(super) rules: Arc<Rules>,
+    sources: Vec<(PathBuf, Vec<Source>)>,
+}
+
+impl Above {
+    /// Reads the rule files from the repository's top down to above `root`, an absolute path.
+    /// What cannot be read up there, often outside the container, is taken as missing.
+    pub(super) fn read(root: &Path) -> Self {
+        let mut rules = Rules::none();
+        let mut sources = Vec::new();
+        let is_top = |directory: &&Path| directory.join(".git").exists();
+        // A root that is itself a repository's top has nothing above it.
+        if let Some(top) = root.ancestors().find(is_top) {
+            let between: Vec<&Path> =
+                root.ancestors().skip(1).take_while(|path| path.starts_with(top)).collect();
+            for base in between.into_iter().rev() {
+                let Ok(directory) = std::fs::File::open(base) else { continue };
+                // All kinds are looked for, so that one which is made later is noticed, too.
+                let read = Rules::read(&rules, &directory, base, base == top, |_| true, None);
+                let Ok((own, own_sources)) = read else { continue };
+                rules = own;
+                sources.push((base.to_path_buf(), own_sources));
+            }
+        }
+        Self { rules, sources }
+    }
+
+    /// Whether one of the rule files that were read is another now.
+    pub(super) fn is_outdated(&self) -> bool {
+        self.sources.iter().any(|(base, sources)| {
+            sources.iter().any(|(kind, stamp)| {
+                stamp_of(rustix::fs::CWD, base.join(RULE_FILES[*kind]))
+                    .is_ok_and(|now| now != *stamp)
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scan::{Root, Selection};
+    use std::fs;
+
+    struct Case {
+        tree: tempfile::TempDir,
+        plan: Plan,
+    }
+
+    impl Case {
+        fn new(exclude: &[&str]) -> Self {
+            let exclude: Vec<String> = exclude.iter().map(|&glob| glob.to_owned()).collect();
+            let selection = Selection::new(&[], &[]).unwrap();
+            let roots = vec![Root::new(Path::new("."))];
+            Self {
+                tree: tempfile::tempdir().unwrap(),
+                plan: Plan::new(roots, selection, &exclude, true).unwrap(),
+            }
+        }
+
+        fn file(self, path: &str, text: &str) -> Self {
+            let path = self.tree.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+            self
+        }
+
+        fn excludes(&self, path: &str) -> bool {
+            let mut rules = Rules::none();
+            let mut base = self.tree.path().to_path_buf();
+            let parts: Vec<&str> = path.trim_end_matches('/').split('/').collect();
+            for part in parts {
+                fs::create_dir_all(&base).unwrap();
+                let directory = fs::File::open(&base).unwrap();
+                let present = |file: &str| base.join(file).exists();
+                let is_repository = present(".git");
+                rules =
+                    Rules::read(&rules, &directory, &base, is_repository, present, None).unwrap().0;
+                base.push(part);
+            }
+            let shown = base.strip_prefix(self.tree.path()).unwrap();
+            rules.exclude(&self.plan, &base, shown, path.ends_with('/'))
+        }
+    }
+
+    #[test]
+    fn the_deeper_file_and_the_later_line_decide() {
+        let case = Case::new(&[])
+            .file(".gitignore", "*.log\n!keep.log\n")
+            .file("sub/.gitignore", "keep.log\n!loud.log\n");
+        assert!(case.excludes("a.log"));
+        assert!(!case.excludes("keep.log"));
+        assert!(case.excludes("sub/keep.log"));
+        assert!(!case.excludes("sub/loud.log"));
+    }
+
+    #[test]
+    fn a_repository_does_not_look_above_itself() {
+        let case = Case::new(&[])
+            .file(".gitignore", "*.log\n")
+            .file(".ignore", "*.tmp\n")
+            .file("nested/.git/info/exclude", "secret\n")
+            .file("nested/x", "");
+        assert!(!case.excludes("nested/a.log"));
+        assert!(case.excludes("nested/a.tmp"), ".ignore knows no repositories");
+        assert!(case.excludes("nested/secret"));
+        assert!(!case.excludes("secret"));
+    }
+
+    #[test]
+    fn stronger_kinds_overrule_weaker_ones() {
+        let case = Case::new(&["!forced.log", "hidden"])
+            .file(".gitignore", "*.log\n!hidden\n")
+            .file(".stakeoutignore", "!target/\n!seen.log\n");
+        assert!(!case.excludes("forced.log"));
+        assert!(case.excludes("hidden"));
+        assert!(!case.excludes("seen.log"));
+        assert!(!case.excludes("target/"));
+    }
+
+    #[test]
+    fn what_editors_and_builds_leave_is_left_out() {
+        let case = Case::new(&[]);
+        for name in
+            [".a.swp", "a.rs~", "4913", ".#a.rs", "#a.rs#", "node_modules/", "a/target/", "x.pyc"]
+        {
+            assert!(case.excludes(name), "{name}");
+        }
+        for name in ["target", "a.rs", ".env", "a4913", "#a.rs"] {
+            assert!(!case.excludes(name), "{name}");
+        }
+        assert!(Case::new(&["!.git"]).excludes(".git/"));
+    }
+
+    #[test]
+    fn the_repository_above_a_root_is_asked() {
+        let case = Case::new(&[])
+            .file(".git/HEAD", "")
+            .file(".gitignore", "*.log\n/sub/deep/out\n")
+            .file("sub/deep/x", "");
+        let root = case.tree.path().join("sub/deep");
+        let above = Above::read(&root);
+        let excludes =
+            |name: &str| above.rules.exclude(&case.plan, &root.join(name), Path::new(name), false);
+        assert!(excludes("a.log") && excludes("out") && !excludes("x"));
+        assert!(!above.is_outdated());
+        fs::write(case.tree.path().join(".gitignore"), "").unwrap();
+        assert!(above.is_outdated());
+    }
+}

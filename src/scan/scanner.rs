@@ -1,0 +1,608 @@
+//! The scanner: known directories in a flat array, and the look that brings them up to date.
+//!
+//! A look goes through these steps, each spread over the threads of a rayon pool:
+//! 1. [`check`](super::check) every known directory: one `fstatat(2)` for each entry;
+//! 2. [`list`](super::list) those that were touched, and then what is new in them;
+//! 3. read the entries whose stamp is another or not yet proven ("racy");
+//! 4. put a new snapshot together that shares every unchanged directory with the old one.
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use rayon::prelude::*;
+use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
+use rustix::io::Errno;
+
+use super::check::{Check, check, is_gone};
+use super::known::{DirId, KnownDir};
+use super::list::{Found, Listing, Surroundings, Unlisted, list};
+use super::root::OpenRoot;
+use super::rules::{Above, Rules};
+use super::{Plan, Trouble, Verb, baseline::Baseline, content, open};
+use crate::tree::{Dir, Entry, File, Place, Snapshot, Stamp};
+
+/// Directories a thread takes at a time: few enough to share the work evenly, many enough that
+/// handing them out costs nothing.
+const BATCH: usize = 16;
+
+/// Takes snapshots of a tree, each at the cost of what changed since the one before.
+#[derive(Debug)]
+pub struct Scanner {
+    pub(super) plan: Plan,
+    pub(super) pool: ThreadPool,
+    roots: Vec<KnownRoot>,
+    dirs: Vec<Option<KnownDir>>,
+    /// Free places in `dirs`, for directories that are found later.
+    free: Vec<DirId>,
+    /// The ids of all known directories, sorted by path.
+    pub(super) order: Vec<DirId>,
+    pub(super) racy: Racy,
+    pub(super) baseline: Baseline,
+    snapshot: Snapshot,
+    is_first: bool,
+}
+
+/// Entries whose stamp proves nothing before the time beside them.
+type Racy = HashMap<DirId, HashMap<OsString, Instant>>;
+
+#[derive(Debug)]
+struct KnownRoot {
+    place: super::Root,
+    top: Option<DirId>,
+    /// The directory that was there at the last look, and its device and inode.
+    last: Option<(PathBuf, (u64, u64))>,
+    above: Arc<Rules>,
+    above_sources: Option<Above>,
+    now: Option<OpenRoot>,
+}
+
+/// What one look found.
+#[derive(Debug)]
+pub struct Look {
+    /// The tree as far as it could be read; what could not, as it was known before.
+    pub snapshot: Snapshot,
+    /// What is still there but, by a changed ignore file, not part of the tree any more.
+    pub hidden: Vec<Place>,
+    /// What could not be read.
+    pub troubles: Vec<Trouble>,
+    /// How many files were read.
+    pub read: usize,
+}
+
+/// A look in progress.
+#[derive(Default)]
+struct Progress {
+    touched: HashMap<DirId, HashMap<OsString, Slot>>,
+    hidden: Vec<Place>,
+    troubles: Vec<Trouble>,
+    removed: Vec<DirId>,
+    dirs_changed: bool,
+    read: usize,
+}
+
+/// What will stand at a name in a directory that was touched.
+#[derive(Clone, Debug)]
+enum Slot {
+    Is(Entry),
+    /// To be read; until then what is known: the entry before, and the stamp it has now.
+    Read(Option<Entry>, Stamp),
+}
+
+/// Where to read, and what was read there.
+pub(super) type Job = (DirId, OsString);
+pub(super) type Outcome = Result<Option<Entry>, Errno>;
+
+impl Scanner {
+    /// A scanner that has not looked yet.
+    ///
+    /// # Errors
+    /// When no threads can be made.
+    pub fn new(plan: Plan) -> Result<Self, ThreadPoolBuildError> {
+        let pool = ThreadPoolBuilder::new().thread_name(|n| format!("scan-{n}")).build()?;
+        let roots = plan.roots.iter().map(|place| KnownRoot {
+            place: place.clone(),
+            top: None,
+            last: None,
+            above: Rules::none(),
+            above_sources: None,
+            now: None,
+        });
+        Ok(Self {
+            roots: roots.collect(),
+            plan,
+            pool,
+            dirs: Vec::new(),
+            free: Vec::new(),
+            order: Vec::new(),
+            racy: HashMap::new(),
+            baseline: Baseline::default(),
+            snapshot: Snapshot::default(),
+            is_first: true,
+        })
+    }
+
+    /// The tree as it was last seen.
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// When the next stamp that proves nothing yet can be proven by another look; `None` once
+    /// all are.
+    pub fn next_proof(&self) -> Option<Instant> {
+        let entries = self.racy.values().flat_map(|names| names.values().copied());
+        let dirs = self.known().filter_map(|(_, known)| known.racy_until);
+        entries.chain(dirs).min()
+    }
+
+    /// Looks at the whole tree. The first look reads no content: its files have no digest until
+    /// [`Scanner::read_baseline`] fills them in, or until they change.
+    pub fn look(&mut self) -> Look {
+        let now = Instant::now();
+        let mut progress = Progress::default();
+        progress.troubles = self.open_roots();
+        let mut queue = self.check_all(now, &mut progress);
+        let mut asked_again = HashSet::new();
+        while !queue.is_empty() {
+            queue = self.list_all(queue, &mut asked_again, &mut progress);
+        }
+        self.recheck_racy(now, &mut progress);
+        self.read_touched(now, &mut progress);
+        self.commit(&mut progress);
+        if std::mem::take(&mut self.is_first) {
+            self.baseline.begin(&self.order);
+        }
+        self.close_roots();
+        Look {
+            snapshot: self.snapshot.clone(),
+            hidden: progress.hidden,
+            troubles: progress.troubles,
+            read: progress.read,
+        }
+    }
+
+    pub(super) fn known_dir(&self, id: DirId) -> Option<&KnownDir> {
+        self.dirs[id].as_ref()
+    }
+
+    pub(super) fn dir(&self, id: DirId) -> &KnownDir {
+        self.known_dir(id).expect("ids are dropped together with their directories")
+    }
+
+    fn dir_mut(&mut self, id: DirId) -> &mut KnownDir {
+        self.dirs[id].as_mut().expect("ids are dropped together with their directories")
+    }
+
+    fn known(&self) -> impl Iterator<Item = (DirId, &KnownDir)> {
+        self.dirs.iter().enumerate().filter_map(|(id, dir)| Some((id, dir.as_ref()?)))
+    }
+
+    fn insert(&mut self, dir: KnownDir, progress: &mut Progress) -> DirId {
+        progress.dirs_changed = true;
+        if let Some(id) = self.free.pop() {
+            self.dirs[id] = Some(dir);
+            return id;
+        }
+        self.dirs.push(Some(dir));
+        self.dirs.len() - 1
+    }
+
+    /// Forgets a directory and all below it. Its entries count as removed, or, if `hide`, as
+    /// never having been part of the tree.
+    fn remove(&mut self, id: DirId, hide: bool, progress: &mut Progress) {
+        let mut stack = vec![id];
+        while let Some(id) = stack.pop() {
+            let Some(dir) = self.dirs[id].take() else { continue };
+            stack.extend(dir.children.iter().map(|(_, child)| *child));
+            self.racy.remove(&id);
+            progress.touched.remove(&id);
+            // The id may still be in this look's queues, so it is not used again before the end.
+            progress.removed.push(id);
+            progress.dirs_changed = true;
+            if hide {
+                let names = dir.contents.iter().map(|(name, _)| name.to_os_string());
+                let places = names.map(|name| Place { dir: Arc::clone(&dir.path), name });
+                progress.hidden.extend(places);
+            }
+        }
+    }
+
+    /// Opens every root for as long as it is being read; gives those that cannot be opened.
+    pub(super) fn open_roots(&mut self) -> Vec<Trouble> {
+        let mut troubles = Vec::new();
+        for root in &mut self.roots {
+            let known = root.last.as_ref().map(|(real, identity)| (real.as_path(), *identity));
+            root.now = match OpenRoot::open(&root.place.path, known) {
+                Ok(opened) => Some(opened),
+                Err(error) => {
+                    troubles.push(Trouble::new(&root.place.path, Verb::Open, error));
+                    None
+                }
+            };
+        }
+        troubles
+    }
+
+    /// Lets go of the roots, so that they can be unmounted between looks.
+    pub(super) fn close_roots(&mut self) {
+        for root in &mut self.roots {
+            root.now = None;
+        }
+    }
+
+    /// Checks what is known under every root that could be opened; gives what has to be listed.
+    fn check_all(&mut self, now: Instant, progress: &mut Progress) -> Vec<DirId> {
+        let mut queue = Vec::new();
+        for index in 0..self.roots.len() {
+            queue.extend(self.refresh_root(index, progress));
+        }
+        let dirs = &self.dirs;
+        let roots = &self.roots;
+        let checked: Vec<(DirId, Check)> = self.pool.install(|| {
+            let known = self.order.par_iter().with_min_len(BATCH);
+            let checks = known.filter_map(|&id| {
+                let dir = dirs[id].as_ref()?;
+                let root = roots[dir.root].now.as_ref()?;
+                let check = check(&root.directory, dir, now);
+                let is_nothing = matches!(&check, Check::Seen(seen) if seen.is_nothing());
+                (!is_nothing).then_some((id, check))
+            });
+            checks.collect()
+        });
+        for (id, check) in checked {
+            match check {
+                Check::List => queue.push(id),
+                Check::Lost => queue.extend(self.dir(id).parent),
+                Check::Failed(trouble) => progress.troubles.push(trouble),
+                Check::Seen(seen) => {
+                    progress.troubles.extend(seen.troubles);
+                    let dir = self.dir_mut(id);
+                    if seen.proven {
+                        dir.racy_until = None;
+                    }
+                    if !seen.touched.is_empty() {
+                        let mut slots = slots_of(&dir.contents);
+                        for index in seen.touched {
+                            let (name, entry) = dir.contents.at(index);
+                            let slot = Slot::Read(Some(entry.clone()), *entry.stamp());
+                            slots.insert(name.to_os_string(), slot);
+                        }
+                        progress.touched.insert(id, slots);
+                    }
+                }
+            }
+        }
+        queue.sort_unstable();
+        queue.dedup();
+        queue
+    }
+
+    /// Finds out whether a root is still the one it was; gives the directories to list because
+    /// it is not.
+    fn refresh_root(&mut self, index: usize, progress: &mut Progress) -> Vec<DirId> {
+        let ignore_files = self.plan.ignore_files;
+        let root = &mut self.roots[index];
+        let Some(opened) = &root.now else { return Vec::new() };
+        let identity = match opened.identity() {
+            Ok(identity) => identity,
+            Err(error) => {
+                progress.troubles.push(Trouble::new(&root.place.path, Verb::Stat, error));
+                root.now = None;
+                return Vec::new();
+            }
+        };
+        let single = opened.single.clone();
+        let last = Some((opened.real.clone(), identity));
+        let is_outdated = root.above_sources.as_ref().is_none_or(Above::is_outdated);
+        let has_moved = root.last != last;
+        root.last = last;
+        if ignore_files && (has_moved || is_outdated) {
+            let above = Above::read(opened.base());
+            root.above = Arc::clone(&above.rules);
+            root.above_sources = Some(above);
+        }
+        let rules = Arc::clone(&root.above);
+        let known = root.top;
+        if let Some(top) = known
+            && self.dir(top).single.is_some() == single.is_some()
+        {
+            let dir = self.dir_mut(top);
+            if dir.single != single {
+                dir.single = single;
+                dir.must_list = true;
+            }
+            if has_moved || is_outdated && ignore_files {
+                dir.must_list = true;
+            }
+            return Vec::new();
+        }
+        if let Some(top) = known {
+            self.remove(top, false, progress);
+        }
+        let label = self.roots[index].place.label.clone();
+        let top = self.insert(KnownDir::top(index, &label, single, rules), progress);
+        self.roots[index].top = Some(top);
+        vec![top]
+    }
+
+    /// Lists these directories; gives those to list next: new ones, ones under other rules than
+    /// before, and the parents of those that were lost.
+    fn list_all(
+        &mut self,
+        queue: Vec<DirId>,
+        asked_again: &mut HashSet<DirId>,
+        progress: &mut Progress,
+    ) -> Vec<DirId> {
+        let other_roots: HashSet<PathBuf> = match self.roots.len() {
+            1 => HashSet::new(),
+            _ => self.roots.iter().filter_map(|root| Some(root.last.as_ref()?.0.clone())).collect(),
+        };
+        let listings: Vec<(DirId, Result<Listing, Unlisted>)> = self.pool.install(|| {
+            let lists = queue.into_par_iter().filter_map(|id| {
+                let dir = self.dirs[id].as_ref()?;
+                let root = &self.roots[dir.root];
+                let opened = root.now.as_ref()?;
+                let above = dir.parent.map_or(&root.above, |parent| &self.dir(parent).rules);
+                let around = Surroundings {
+                    plan: &self.plan,
+                    root: &opened.directory,
+                    base: opened.base(),
+                    above,
+                    other_roots: &other_roots,
+                };
+                Some((id, list(around, dir)))
+            });
+            lists.collect()
+        });
+        let mut next = Vec::new();
+        for (id, listing) in listings {
+            if self.dirs[id].is_none() {
+                // Removed by another listing of this round.
+                continue;
+            }
+            match listing {
+                Ok(listing) => self.take_listing(id, listing, &mut next, progress),
+                Err(Unlisted::Failed(trouble)) => progress.troubles.push(trouble),
+                Err(Unlisted::Lost) => match self.dir(id).parent {
+                    Some(parent) if asked_again.insert(parent) => next.push(parent),
+                    // Its parent says that it is there: then that it could not be opened is
+                    // no proof that it is not. The next look asks again.
+                    _ => self.dir_mut(id).must_list = true,
+                },
+            }
+        }
+        next.sort_unstable();
+        next.dedup();
+        next
+    }
+
+    fn take_listing(
+        &mut self,
+        id: DirId,
+        listing: Listing,
+        next: &mut Vec<DirId>,
+        progress: &mut Progress,
+    ) {
+        progress.troubles.extend(listing.troubles);
+        let is_first = self.is_first;
+        let dir = self.dirs[id].as_mut().expect("the caller knows it");
+        let granule = listing.mount.granule(&listing.stamp);
+        // Taken after the listing: only names made within a granule from now can go unnoticed.
+        let due = Instant::now() + granule;
+        let is_proven = dir.stamp == Some(listing.stamp)
+            && dir.names == listing.names
+            && dir.racy_until.is_none_or(|until| until + granule <= due);
+        dir.racy_until = if is_proven || dir.single.is_some() { None } else { Some(due) };
+        let has_new_rules = !Arc::ptr_eq(&dir.rules, &listing.rules);
+        dir.stamp = Some(listing.stamp);
+        dir.must_list = !listing.is_complete;
+        dir.mount = listing.mount;
+        dir.names = listing.names;
+        dir.rules = listing.rules;
+        dir.sources = listing.sources;
+
+        let mut slots = HashMap::with_capacity(listing.entries.len());
+        for (name, found) in listing.entries {
+            let before = dir.contents.get(&name);
+            let slot = match found {
+                Found::Unknown => match before {
+                    Some(entry) => Slot::Is(entry.clone()),
+                    None => continue,
+                },
+                Found::Link(link) => {
+                    let entry = Entry::Link(link);
+                    if !is_first && before != Some(&entry) {
+                        self.racy.entry(id).or_default().insert(name.clone(), due);
+                    }
+                    Slot::Is(entry)
+                }
+                Found::File(stamp) => match before {
+                    Some(entry) if *entry.stamp() == stamp => Slot::Is(entry.clone()),
+                    None if is_first => Slot::Is(Entry::File(File { stamp, digest: None })),
+                    _ => Slot::Read(before.cloned(), stamp),
+                },
+            };
+            slots.insert(name, slot);
+        }
+        let hidden_entries =
+            listing.hidden.iter().filter(|name| dir.contents.get(name).is_some()).cloned();
+        let places = hidden_entries.map(|name| Place { dir: Arc::clone(&dir.path), name });
+        progress.hidden.extend(places);
+        progress.touched.insert(id, slots);
+
+        let known = std::mem::take(&mut dir.children);
+        let listed: HashSet<OsString> = listing.children.into_iter().collect();
+        let mut children = Vec::with_capacity(listed.len());
+        let mut gone = Vec::new();
+        for (name, child) in known {
+            if listed.contains(&name) {
+                children.push((name, child));
+            } else {
+                gone.push((child, listing.hidden.contains(&name)));
+            }
+        }
+        if has_new_rules {
+            next.extend(children.iter().map(|(_, child)| *child));
+        }
+        let kept: HashSet<&OsString> = children.iter().map(|(name, _)| name).collect();
+        let new: Vec<OsString> =
+            listed.iter().filter(|name| !kept.contains(name)).cloned().collect();
+        for name in new {
+            let child = self.dir(id).child(id, &name);
+            let child = self.insert(child, progress);
+            next.push(child);
+            children.push((name, child));
+        }
+        self.dir_mut(id).children = children;
+        for (child, hide) in gone {
+            self.remove(child, hide, progress);
+        }
+    }
+
+    /// Adds the entries whose stamp can be proven now to those that will be read.
+    fn recheck_racy(&mut self, now: Instant, progress: &mut Progress) {
+        for (&id, names) in &self.racy {
+            let Some(dir) = self.dirs[id].as_ref() else { continue };
+            if self.roots[dir.root].now.is_none() {
+                continue;
+            }
+            for name in names.iter().filter(|(_, due)| **due <= now).map(|(name, _)| name) {
+                let slots = progress.touched.entry(id).or_insert_with(|| slots_of(&dir.contents));
+                if let Some(Slot::Is(entry)) = slots.get(name) {
+                    let again = Slot::Read(Some(entry.clone()), *entry.stamp());
+                    slots.insert(name.clone(), again);
+                }
+            }
+        }
+        // What a listing no longer has needs no proof.
+        self.racy.retain(|id, names| {
+            if let Some(slots) = progress.touched.get(id) {
+                names.retain(|name, _| slots.contains_key(name));
+            }
+            !names.is_empty()
+        });
+    }
+
+    fn read_touched(&mut self, now: Instant, progress: &mut Progress) {
+        let mut jobs: Vec<Job> = Vec::new();
+        for (&id, slots) in &progress.touched {
+            let to_read = slots.iter().filter(|(_, slot)| matches!(slot, Slot::Read(..)));
+            jobs.extend(to_read.map(|(name, _)| (id, name.clone())));
+        }
+        progress.read += jobs.len();
+        for ((id, name), outcome) in self.read(jobs) {
+            let slots = progress.touched.get_mut(&id).expect("a job comes from a touched one");
+            let Some(Slot::Read(before, stamp)) = slots.remove(&name) else { continue };
+            let due = self.racy.get(&id).and_then(|names| names.get(&name)).copied();
+            let dir = self.dirs[id].as_mut().expect("a touched directory is known");
+            let place = Place { dir: Arc::clone(&dir.path), name };
+            // A stamp is proven by reading after its granule, if it is still the same one.
+            let is_proven = |entry: &Entry| {
+                let is_same = before.as_ref().is_some_and(|old| old.stamp() == entry.stamp());
+                is_same && due.is_some_and(|due| due <= now)
+            };
+            let entry = match outcome {
+                Ok(Some(entry)) => entry,
+                // Gone, or something that is no entry: the next look lists and sees.
+                Ok(None) | Err(Errno::NOENT | Errno::LOOP | Errno::AGAIN | Errno::INVAL) => {
+                    dir.must_list = true;
+                    match before {
+                        Some(before) => slots.insert(place.name, Slot::Is(before)),
+                        None => continue,
+                    };
+                    continue;
+                }
+                Err(error) => {
+                    progress.troubles.push(Trouble::new(place.path(), Verb::Read, error));
+                    // What was known stands, with its old stamp, so that it is tried again.
+                    let unread = || Entry::File(File { stamp, digest: None });
+                    slots.insert(place.name, Slot::Is(before.unwrap_or_else(unread)));
+                    continue;
+                }
+            };
+            let names = self.racy.entry(id).or_default();
+            if is_proven(&entry) {
+                names.remove(&place.name);
+            } else {
+                let due = Instant::now() + dir.mount.granule(entry.stamp());
+                names.insert(place.name.clone(), due);
+            }
+            slots.insert(place.name, Slot::Is(entry));
+        }
+        self.racy.retain(|_, names| !names.is_empty());
+    }
+
+    /// Reads entries, each directory's together so that it is opened once for several.
+    pub(super) fn read(&self, mut jobs: Vec<Job>) -> Vec<(Job, Outcome)> {
+        jobs.sort_unstable();
+        let read_batch = |batch: &[Job]| {
+            let mut opened: Option<(DirId, Result<_, Errno>)> = None;
+            let read_one = |job: &Job| {
+                let dir = self.dir(job.0);
+                if opened.as_ref().is_none_or(|(id, _)| *id != job.0) {
+                    let root = self.roots[dir.root].now.as_ref().ok_or(Errno::NODEV);
+                    let directory = root.and_then(|r| open::directory(&r.directory, dir.below()));
+                    opened = Some((job.0, directory));
+                }
+                let (_, directory) = opened.as_ref().expect("it was just opened");
+                let outcome = match directory {
+                    Ok(directory) => {
+                        content::read(directory, dir.name_on_disk(&job.1), self.plan.hash_limit)
+                    }
+                    Err(error) if is_gone(*error) => Err(Errno::NOENT),
+                    Err(error) => Err(*error),
+                };
+                (job.clone(), outcome)
+            };
+            batch.iter().map(read_one).collect::<Vec<_>>()
+        };
+        self.pool.install(|| jobs.par_chunks(BATCH).flat_map_iter(read_batch).collect())
+    }
+
+    /// Makes what was found the known state, and a snapshot of it.
+    fn commit(&mut self, progress: &mut Progress) {
+        let mut is_new = progress.dirs_changed;
+        for (id, slots) in progress.touched.drain() {
+            let entries = slots.into_iter().map(|(name, slot)| match slot {
+                Slot::Is(entry) => (name, entry),
+                Slot::Read(..) => unreachable!("every slot was read"),
+            });
+            is_new |= self.replace(id, entries.collect());
+        }
+        if progress.dirs_changed {
+            self.free.append(&mut progress.removed);
+            let mut order: Vec<DirId> = self.known().map(|(id, _)| id).collect();
+            order.sort_by(|a, b| self.dir(*a).path.as_os_str().cmp(self.dir(*b).path.as_os_str()));
+            self.order = order;
+        }
+        if is_new {
+            self.publish();
+        }
+    }
+
+    /// Whether other entries are now in the directory than before.
+    pub(super) fn replace(&mut self, id: DirId, entries: Vec<(OsString, Entry)>) -> bool {
+        let contents = Dir::new(entries);
+        let dir = self.dir_mut(id);
+        let is_new = *dir.contents != contents;
+        if is_new {
+            dir.contents = Arc::new(contents);
+        }
+        is_new
+    }
+
+    pub(super) fn publish(&mut self) {
+        let dirs = self.order.iter().map(|&id| {
+            let dir = self.dir(id);
+            (Arc::clone(&dir.path), Arc::clone(&dir.contents))
+        });
+        self.snapshot = Snapshot::new(dirs);
+    }
+}
+
+/// A directory's entries as they are known.
+fn slots_of(contents: &Dir) -> HashMap<OsString, Slot> {
+    contents.iter().map(|(name, entry)| (name.to_os_string(), Slot::Is(entry.clone()))).collect()
+}

@@ -1,0 +1,183 @@
+//! What single kinds of edits look like, and what is no change at all.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::time::{Duration, SystemTime};
+
+use super::support::{Watched, write};
+
+#[test]
+fn nothing_done_is_nothing_changed_and_nothing_read() {
+    let mut tree = Watched::new(&[("a.rs", "1"), ("src/b.rs", "2")]);
+    let look = tree.scanner.look();
+    assert_eq!(look.read, 0);
+    assert_eq!(tree.changes(), [""; 0]);
+}
+
+#[test]
+fn a_same_size_edit_with_its_mtime_restored_is_a_change() {
+    let mut tree = Watched::new(&[("a", "one")]);
+    let mtime = fs::metadata(tree.path("a")).unwrap().modified().unwrap();
+    tree.write("a", "two");
+    fs::File::options().write(true).open(tree.path("a")).unwrap().set_modified(mtime).unwrap();
+    assert_eq!(tree.changes(), ["modified a"]);
+}
+
+#[test]
+fn touch_chmod_and_rewriting_the_same_bytes_are_no_change() {
+    let mut tree = Watched::new(&[("a", "one"), ("b", "two"), ("c", "three")]);
+    let later = SystemTime::now() + Duration::from_secs(3600);
+    fs::File::options().write(true).open(tree.path("a")).unwrap().set_modified(later).unwrap();
+    fs::set_permissions(tree.path("b"), PermissionsExt::from_mode(0o600)).unwrap();
+    tree.write("c", "three");
+    assert_eq!(tree.changes(), [""; 0]);
+}
+
+#[test]
+fn a_save_by_rename_is_one_modification() {
+    let mut tree = Watched::new(&[("a.py", "one")]);
+    tree.write("a.py.new", "two");
+    tree.rename("a.py.new", "a.py");
+    assert_eq!(tree.changes(), ["modified a.py"]);
+}
+
+#[test]
+fn the_executable_bit_is_a_change() {
+    let mut tree = Watched::new(&[("run.sh", "#!/bin/sh")]);
+    fs::set_permissions(tree.path("run.sh"), PermissionsExt::from_mode(0o755)).unwrap();
+    assert_eq!(tree.changes(), ["modified run.sh"]);
+}
+
+#[test]
+fn a_renamed_directory_is_renames_of_what_is_in_it() {
+    let mut tree = Watched::new(&[("old/a", "1"), ("old/deep/b", "2")]);
+    tree.rename("old", "new");
+    assert_eq!(tree.changes(), ["renamed old/a -> new/a", "renamed old/deep/b -> new/deep/b"]);
+}
+
+#[test]
+fn a_file_may_become_a_directory_and_a_link_and_a_file_again() {
+    let mut tree = Watched::new(&[("x", "file")]);
+    tree.remove("x");
+    tree.write("x/y", "below");
+    assert_eq!(tree.changes(), ["removed x", "created x/y"]);
+    fs::remove_dir_all(tree.path("x")).unwrap();
+    symlink("elsewhere", tree.path("x")).unwrap();
+    assert_eq!(tree.changes(), ["created x", "removed x/y"]);
+    tree.remove("x");
+    tree.write("x", "file");
+    assert_eq!(tree.changes(), ["modified x"]);
+}
+
+#[test]
+fn empty_directories_are_no_content() {
+    let mut tree = Watched::new(&[("a", "1")]);
+    fs::create_dir_all(tree.path("empty/deep")).unwrap();
+    assert_eq!(tree.changes(), [""; 0]);
+    tree.write("empty/deep/b", "2");
+    assert_eq!(tree.changes(), ["created empty/deep/b"]);
+}
+
+#[test]
+fn links_are_followed_neither_out_of_the_root_nor_round_in_loops() {
+    let outside = tempfile::tempdir().unwrap();
+    write(&outside.path().join("secret"), "1");
+    let mut tree = Watched::new(&[("a/b", "1")]);
+    symlink(outside.path(), tree.path("out")).unwrap();
+    symlink("..", tree.path("a/loop")).unwrap();
+    assert_eq!(tree.changes(), ["created out", "created a/loop"]);
+    write(&outside.path().join("secret"), "2");
+    assert_eq!(tree.changes(), [""; 0]);
+}
+
+#[test]
+fn a_directory_swapped_for_a_link_to_another_is_not_entered() {
+    let mut tree = Watched::new(&[("a/x", "1"), ("b/x", "1")]);
+    fs::remove_dir_all(tree.path("a")).unwrap();
+    symlink("b", tree.path("a")).unwrap();
+    assert_eq!(tree.changes(), ["created a", "removed a/x"]);
+}
+
+#[test]
+fn fifos_and_sockets_are_no_entries_and_never_opened() {
+    let mut tree = Watched::new(&[("a", "1")]);
+    let mode = rustix::fs::Mode::from_raw_mode(0o600);
+    let fifo = rustix::fs::FileType::Fifo;
+    rustix::fs::mknodat(rustix::fs::CWD, tree.path("fifo"), fifo, mode, 0).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(tree.path("socket")).unwrap();
+    // Opening the FIFO would hang here for ever.
+    assert_eq!(tree.changes(), [""; 0]);
+}
+
+#[test]
+fn names_of_any_bytes_and_lengths_are_names() {
+    use std::os::unix::ffi::OsStrExt;
+    let mut tree = Watched::new(&[]);
+    let name = std::ffi::OsStr::from_bytes(b"new\nline\xff\x1b[31m");
+    fs::write(tree.path("").join(name), "1").unwrap();
+    tree.write(&"x".repeat(255), "2");
+    assert_eq!(tree.changes().len(), 2);
+}
+
+#[test]
+fn paths_longer_than_one_system_call_takes_are_watched() {
+    use rustix::fs::{CWD, Mode, OFlags};
+    let mut tree = Watched::new(&[]);
+    let name = "d".repeat(250);
+    let flags = OFlags::PATH | OFlags::DIRECTORY;
+    let mut at = rustix::fs::openat(CWD, tree.path(""), flags, Mode::empty()).unwrap();
+    for _ in 0..40 {
+        rustix::fs::mkdirat(&at, &name, Mode::from_raw_mode(0o755)).unwrap();
+        at = rustix::fs::openat(&at, &name, flags, Mode::empty()).unwrap();
+    }
+    let create = OFlags::CREATE | OFlags::WRONLY;
+    let mode = Mode::from_raw_mode(0o644);
+    drop(rustix::fs::openat(&at, "file", create, mode).unwrap());
+    let changes = tree.changes();
+    assert_eq!(changes.len(), 1);
+    assert!(changes[0].len() > 10_000, "{} bytes", changes[0].len());
+    let file = rustix::fs::openat(&at, "file", OFlags::WRONLY, mode).unwrap();
+    rustix::io::write(&file, b"edited").unwrap();
+    assert!(tree.changes()[0].starts_with("modified "));
+}
+
+#[test]
+fn a_vanished_root_is_trouble_not_deletion() {
+    let mut tree = Watched::new(&[("root/a", "1")]);
+    let plan = {
+        use stakeout::scan::{Plan, Root, Selection};
+        let everything = Selection::new(&[], &[]).unwrap();
+        Plan::new(vec![Root::new(&tree.path("root"))], everything, &[], false).unwrap()
+    };
+    tree.scanner = stakeout::scan::Scanner::new(plan).unwrap();
+    let before = tree.scanner.look().snapshot;
+    tree.rename("root", "away");
+    let look = tree.scanner.look();
+    assert_eq!(look.snapshot.len(), before.len());
+    assert_eq!(look.troubles.len(), 1);
+    assert_eq!(look.troubles[0].reason(), "No such file or directory");
+    tree.write("root/b", "2");
+    let look = tree.settle();
+    assert_eq!(look.troubles, []);
+    let paths: Vec<_> = look.snapshot.entries().map(|(path, _)| path).collect();
+    assert_eq!(paths, [tree.path("root/b")]);
+}
+
+#[test]
+fn an_edited_ignore_file_hides_without_deleting() {
+    let mut tree = Watched::with_rules(&[(".gitignore", ""), ("out/log", "1"), ("a", "1")], true);
+    tree.write(".gitignore", "out/\n");
+    let look = tree.settle();
+    let paths: Vec<_> = look.snapshot.entries().map(|(path, _)| path).collect();
+    assert_eq!(paths, [tree.path(".gitignore"), tree.path("a")]);
+}
+
+#[test]
+fn what_an_ignore_file_hides_is_named_once() {
+    let mut tree = Watched::with_rules(&[("sub/.gitignore", ""), ("sub/deep/log", "1")], true);
+    tree.write("sub/.gitignore", "log\n");
+    let look = tree.scanner.look();
+    let hidden: Vec<_> = look.hidden.iter().map(|place| place.path()).collect();
+    assert_eq!(hidden, [tree.path("sub/deep/log")]);
+    assert!(tree.scanner.look().hidden.is_empty());
+}

@@ -1,0 +1,5 @@
+//! The scanner against real trees: what it sees is what is there, and what it reports changed.
+
+mod equals_reference;
+mod looks;
+mod support;

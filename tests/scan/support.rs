@@ -1,0 +1,118 @@
+//! A tree in a temporary directory and a scanner on it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use stakeout::scan::{Look, Plan, Root, Scanner, Selection, reference};
+use stakeout::tree::{Change, Entry, Snapshot, diff};
+
+/// A tree, a scanner on it, and the snapshot that changes are counted from.
+pub struct Watched {
+    // Kept for its destructor, which removes the tree.
+    directory: tempfile::TempDir,
+    pub scanner: Scanner,
+    base: Snapshot,
+}
+
+impl Watched {
+    /// Watches a tree with these files, everything in it, from a state whose digests are known.
+    pub fn new(files: &[(&str, &str)]) -> Self {
+        Self::with_rules(files, false)
+    }
+
+    /// The same with ignore files honoured.
+    pub fn with_rules(files: &[(&str, &str)], ignore_files: bool) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        for (path, text) in files {
+            write(&directory.path().join(path), text);
+        }
+        let scanner = Scanner::new(plan(directory.path(), ignore_files)).expect("threads");
+        let mut watched = Self { directory, scanner, base: Snapshot::default() };
+        watched.scanner.look();
+        while watched.scanner.read_baseline().is_more {}
+        watched.settle();
+        watched.base = watched.scanner.snapshot().clone();
+        watched
+    }
+
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.directory.path().join(path)
+    }
+
+    pub fn write(&self, path: &str, text: &str) {
+        write(&self.path(path), text);
+    }
+
+    pub fn remove(&self, path: &str) {
+        fs::remove_file(self.path(path)).expect("a file to remove");
+    }
+
+    pub fn rename(&self, from: &str, to: &str) {
+        fs::rename(self.path(from), self.path(to)).expect("something to rename");
+    }
+
+    /// Looks until every stamp is proven.
+    pub fn settle(&mut self) -> Look {
+        loop {
+            let look = self.scanner.look();
+            let Some(due) = self.scanner.next_proof() else { return look };
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        }
+    }
+
+    /// What changed since the last call, one line each, as `created a`, `renamed a -> b`.
+    pub fn changes(&mut self) -> Vec<String> {
+        let look = self.settle();
+        assert_eq!(look.troubles, [], "nothing here is unreadable");
+        let changes = diff(&self.base, &look.snapshot);
+        self.base = look.snapshot;
+        changes.iter().map(|change| self.describe(change)).collect()
+    }
+
+    fn describe(&self, change: &Change) -> String {
+        let shown = |path: PathBuf| match path.strip_prefix(self.directory.path()) {
+            Ok(below) => below.display().to_string(),
+            Err(_) => path.display().to_string(),
+        };
+        match change {
+            Change::Created { place, .. } => format!("created {}", shown(place.path())),
+            Change::Modified { place, .. } => format!("modified {}", shown(place.path())),
+            Change::Removed { place } => format!("removed {}", shown(place.path())),
+            Change::Renamed { from, to, .. } => {
+                format!("renamed {} -> {}", shown(from.path()), shown(to.path()))
+            }
+        }
+    }
+
+    /// Asserts that the scanner knows just what a plain walk finds.
+    pub fn assert_equals_reference(&mut self) {
+        self.settle();
+        let plan = plan(self.directory.path(), false);
+        let wanted = reference::read(&plan).expect("a readable tree");
+        let seen: Vec<(PathBuf, Entry)> = owned(self.scanner.snapshot());
+        let wanted: Vec<(PathBuf, Entry)> = owned(&wanted);
+        let paths = |list: &[(PathBuf, Entry)]| {
+            list.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(paths(&seen), paths(&wanted));
+        for ((path, seen), (_, wanted)) in seen.iter().zip(&wanted) {
+            assert!(seen.same_content(wanted), "{}: {seen:?}, not {wanted:?}", path.display());
+        }
+    }
+}
+
+fn owned(snapshot: &Snapshot) -> Vec<(PathBuf, Entry)> {
+    snapshot.entries().map(|(path, entry)| (path, entry.clone())).collect()
+}
+
+fn plan(root: &Path, ignore_files: bool) -> Plan {
+    let everything = Selection::new(&[], &[]).expect("no globs, no errors");
+    Plan::new(vec![Root::new(root)], everything, &[], ignore_files).expect("no globs, no errors")
+}
+
+/// Writes a file, its directories made.
+pub fn write(path: &Path, text: &str) {
+    fs::create_dir_all(path.parent().expect("a parent")).expect("directories");
+    fs::write(path, text).expect("a file");
+}
