@@ -2,5 +2,11 @@
 //! changed. ARCHITECTURE.md says how the rooms below fit together; data flows through them in
 //! this order.
 
+pub mod cli;
+pub mod dispatch;
+pub mod engine;
+pub mod process;
 pub mod scan;
 pub mod tree;
+pub mod ui;
+pub mod watch;

@@ -96,7 +96,7 @@ pub(super) fn list(around: Surroundings<'_>, known: &KnownDir) -> Result<Listing
         is_complete: true,
     };
     if known.single.is_some() {
-        listing.single(&directory, known);
+        listing.single(around, &directory, known);
         return Ok(listing);
     }
     if listing.mount == Mount::Pseudo {
@@ -177,19 +177,29 @@ impl Listing {
             return;
         }
         if let Some(stamp) = stamp.or_else(|| self.ask(directory, known, &name)) {
-            self.add_entry(directory, known, name, stamp);
+            self.add_entry(around, directory, known, name, stamp);
         }
     }
 
     /// The only entry of a root that is a single file. Rules do not apply: it was asked for.
-    fn single(&mut self, directory: &OwnedFd, known: &KnownDir) {
+    fn single(&mut self, around: Surroundings<'_>, directory: &OwnedFd, known: &KnownDir) {
         let name = OsString::new();
         if let Some(stamp) = self.ask(directory, known, &name) {
-            self.add_entry(directory, known, name, stamp);
+            self.add_entry(around, directory, known, name, stamp);
         }
     }
 
-    fn add_entry(&mut self, directory: &OwnedFd, known: &KnownDir, name: OsString, stamp: Stamp) {
+    fn add_entry(
+        &mut self,
+        around: Surroundings<'_>,
+        directory: &OwnedFd,
+        known: &KnownDir,
+        name: OsString,
+        stamp: Stamp,
+    ) {
+        if around.plan.own_output.contains(&(stamp.device, stamp.inode)) {
+            return;
+        }
         match open::kind(&stamp) {
             FileType::RegularFile => self.entries.push((name, Found::File(stamp))),
             FileType::Symlink => match content::link(directory, known.name_on_disk(&name), stamp) {

@@ -27,4 +27,4 @@ mod trouble;
 pub use baseline::Filled;
 pub use plan::{GlobError, Plan, Root, Selection};
 pub use scanner::{Look, Scanner};
-pub use trouble::{Trouble, Verb};
+pub use trouble::{Trouble, Verb, reason};

@@ -89,16 +89,16 @@ pub(super) fn stamp(file: impl AsFd) -> Result<Stamp, Errno> {
 }
 
 fn stamp_of(stat: &Stat) -> Stamp {
-    // The fields' types differ between architectures; times beyond the year 2262 wrap, which
-    // keeps different times different.
-    let nanoseconds = |seconds: i64, rest: i64| seconds.wrapping_mul(1_000_000_000) + rest;
+    // Times beyond the year 2262 wrap, which keeps different times different.
+    let nanoseconds =
+        |seconds: i64, rest: u64| seconds.wrapping_mul(1_000_000_000).wrapping_add(rest as i64);
     Stamp {
         mode: stat.st_mode,
         size: stat.st_size as u64,
-        mtime: nanoseconds(stat.st_mtime as i64, stat.st_mtime_nsec as i64),
-        ctime: nanoseconds(stat.st_ctime as i64, stat.st_ctime_nsec as i64),
-        inode: stat.st_ino as u64,
-        device: stat.st_dev as u64,
+        mtime: nanoseconds(stat.st_mtime, stat.st_mtime_nsec),
+        ctime: nanoseconds(stat.st_ctime, stat.st_ctime_nsec),
+        inode: stat.st_ino,
+        device: stat.st_dev,
     }
 }
 

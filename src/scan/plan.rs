@@ -19,6 +19,9 @@ pub struct Plan {
     pub ignore_files: bool,
     /// Files over so many bytes are judged by their stamp alone; `None` reads all.
     pub hash_limit: Option<u64>,
+    /// Files, by device and inode, that are no part of the tree wherever they lie: what our own
+    /// output is redirected to would otherwise change with every line about a change.
+    pub own_output: Vec<(u64, u64)>,
     pub(super) excluded: Gitignore,
     pub(super) defaults: Gitignore,
 }
@@ -112,6 +115,7 @@ impl Plan {
             selection,
             ignore_files,
             hash_limit: Some(64 * 1024 * 1024),
+            own_output: Vec::new(),
             excluded: compile(exclude)?,
             defaults: compile(&defaults)?,
         })

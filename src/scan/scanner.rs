@@ -124,6 +124,11 @@ impl Scanner {
         })
     }
 
+    /// What is being watched.
+    pub fn roots(&self) -> &[super::Root] {
+        &self.plan.roots
+    }
+
     /// The tree as it was last seen.
     pub fn snapshot(&self) -> &Snapshot {
         &self.snapshot
@@ -141,8 +146,7 @@ impl Scanner {
     /// [`Scanner::read_baseline`] fills them in, or until they change.
     pub fn look(&mut self) -> Look {
         let now = Instant::now();
-        let mut progress = Progress::default();
-        progress.troubles = self.open_roots();
+        let mut progress = Progress { troubles: self.open_roots(), ..Progress::default() };
         let mut queue = self.check_all(now, &mut progress);
         let mut asked_again = HashSet::new();
         while !queue.is_empty() {

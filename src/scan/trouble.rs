@@ -1,6 +1,7 @@
 //! A trouble: something that could not be read, so that the last known state of it stands.
 
 use std::fmt;
+use std::io;
 use std::path::PathBuf;
 
 use rustix::io::Errno;
@@ -43,10 +44,14 @@ impl Trouble {
                     be unmounted"
                 .into();
         }
-        let text = std::io::Error::from_raw_os_error(self.errno).to_string();
-        // std appends "(os error 5)", which tells a person nothing.
-        text.split(" (os error").next().unwrap_or(&text).to_owned()
+        reason(&io::Error::from_raw_os_error(self.errno))
     }
+}
+
+/// An error's text without the "(os error 5)" that std appends and that tells a person nothing.
+pub fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_owned()
 }
 
 impl fmt::Display for Verb {

@@ -1,0 +1,385 @@
+//! What can be typed: options as they are written, each also as an environment variable.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::BoolishValueParser;
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
+
+use crate::process::signals;
+
+/// Watch a source tree by looking at it, and restart a program when it changed.
+///
+/// Works where file events get lost: bind mounts, Docker Desktop volumes, NFS, VM shares. Can be
+/// PID 1 of a container.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    args_conflicts_with_subcommands = true,
+    override_usage = "stakeout [OPTIONS] [-- COMMAND...]\n       stakeout scan [OPTIONS] [PATH]",
+    after_help = EXAMPLES,
+    max_term_width = 100
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub subcommand: Option<Subcommand>,
+
+    /// The program to run, with its arguments; without one, changes are only shown
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+
+    /// A directory or file to watch [default: the working directory]
+    ///
+    /// May be given several times; in the variable, paths are separated by colons.
+    #[arg(short, long, value_name = "PATH", env = "STAKEOUT_WATCH", help_heading = "Watching")]
+    pub watch: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub choice: Choice,
+
+    /// How changes are noticed
+    #[arg(
+        long,
+        value_name = "MODE",
+        env = "STAKEOUT_MODE",
+        default_value = "poll",
+        help_heading = "Watching"
+    )]
+    pub mode: Mode,
+
+    /// How often to look, for example 500ms or 2s [default: as often as 2 % of one core allows,
+    /// between 200ms and 5s]
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "STAKEOUT_INTERVAL",
+        value_parser = interval,
+        help_heading = "Watching"
+    )]
+    pub interval: Option<Duration>,
+
+    /// How long nothing must change before what changed counts
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "STAKEOUT_DEBOUNCE",
+        default_value = "100ms",
+        value_parser = duration,
+        help_heading = "Watching"
+    )]
+    pub debounce: Duration,
+
+    /// How long to wait for that at the most
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "STAKEOUT_MAX_WAIT",
+        default_value = "5s",
+        value_parser = duration,
+        help_heading = "Watching"
+    )]
+    pub max_wait: Duration,
+
+    /// Run the command through a shell: its words are joined and passed to SHELL -c
+    #[arg(
+        long,
+        value_name = "SHELL",
+        env = "STAKEOUT_SHELL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "sh",
+        help_heading = "Running"
+    )]
+    pub shell: Option<OsString>,
+
+    /// Start only after the first change
+    #[arg(
+        short,
+        long,
+        env = "STAKEOUT_POSTPONE",
+        value_parser = BoolishValueParser::new(),
+        help_heading = "Running"
+    )]
+    pub postpone: bool,
+
+    /// The signal that asks the program, with all of its process group, to stop
+    #[arg(
+        long,
+        value_name = "SIGNAL",
+        env = "STAKEOUT_STOP_SIGNAL",
+        default_value = "SIGTERM",
+        value_parser = signals::parse,
+        help_heading = "Running"
+    )]
+    pub stop_signal: i32,
+
+    /// How long it may take to stop before it is killed
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "STAKEOUT_STOP_TIMEOUT",
+        default_value = "8s",
+        value_parser = duration,
+        help_heading = "Running"
+    )]
+    pub stop_timeout: Duration,
+
+    /// Clear the terminal before each start
+    #[arg(
+        long,
+        env = "STAKEOUT_CLEAR",
+        value_parser = BoolishValueParser::new(),
+        help_heading = "Output"
+    )]
+    pub clear: bool,
+
+    /// Say only what is wrong
+    #[arg(
+        short,
+        long,
+        env = "STAKEOUT_QUIET",
+        value_parser = BoolishValueParser::new(),
+        help_heading = "Output"
+    )]
+    pub quiet: bool,
+
+    /// Say more; stronger than --quiet
+    #[arg(
+        short,
+        long,
+        env = "STAKEOUT_VERBOSE",
+        value_parser = BoolishValueParser::new(),
+        help_heading = "Output"
+    )]
+    pub verbose: bool,
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub enum Subcommand {
+    Scan(Scan),
+}
+
+/// Scan a tree once: how many files and bytes it has, and its digest.
+///
+/// The digest depends on paths, contents, executable bits and link targets only, so that a host
+/// and a container can be compared.
+#[derive(Debug, Args)]
+pub struct Scan {
+    /// The directory or file to scan
+    #[arg(default_value = ".")]
+    pub path: PathBuf,
+
+    #[command(flatten)]
+    pub choice: Choice,
+
+    /// Print the paths, one a line, instead of the digest
+    #[arg(short, long)]
+    pub list: bool,
+
+    /// End the paths of --list with NUL instead of a newline
+    #[arg(short = '0', long = "null", requires = "list", conflicts_with = "json")]
+    pub null: bool,
+
+    /// Print JSON; with --list, one object a line
+    #[arg(long)]
+    pub json: bool,
+
+    /// Read the tree a second time the plain, slow way, and fail if that finds anything else
+    #[arg(long, conflicts_with = "list")]
+    pub verify: bool,
+}
+
+/// Which files count.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Choosing files")]
+pub struct Choice {
+    /// Watch only files with these extensions, for example rs,toml
+    #[arg(short, long, value_name = "LIST", env = "STAKEOUT_EXTS")]
+    pub exts: Vec<String>,
+
+    /// Watch only files that match; with --exts, these as well
+    ///
+    /// Globs are written as in .gitignore, and matched against paths as they are shown. Several
+    /// are separated by commas, or given one by one.
+    #[arg(short, long, value_name = "GLOB", env = "STAKEOUT_FILTER")]
+    pub filter: Vec<String>,
+
+    /// Leave out what matches; a leading ! keeps what would be left out otherwise
+    #[arg(short, long, value_name = "GLOB", env = "STAKEOUT_IGNORE")]
+    pub ignore: Vec<String>,
+
+    /// Do not leave out what .gitignore, .ignore, .stakeoutignore and the built-in list name
+    /// (node_modules, target, __pycache__, editors' swap and backup files and the like); .git is
+    /// left out all the same
+    #[arg(long, env = "STAKEOUT_NO_IGNORE", value_parser = BoolishValueParser::new())]
+    pub no_ignore: bool,
+}
+
+/// How changes are noticed.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Mode {
+    /// Look at every known file, again and again
+    Poll,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  stakeout -- python3 app.py               restart app.py when anything here changes
+  stakeout -e go,mod -- go run .           … when a .go or .mod file does
+  stakeout -w src -w conf --shell -- 'make && ./server'
+  stakeout scan                            count the files and print the tree's digest
+
+Every option can be given as an environment variable, for example STAKEOUT_INTERVAL=1s; the
+command line is stronger. Lists are separated by commas there, paths by colons.
+Exit status: the program's own; 128+N when a signal N ended it; 2 for a mistake in the options;
+126 or 127 when the program cannot be executed or found; 125 when stakeout itself failed.";
+
+/// Reads what was typed, and the environment.
+///
+/// # Errors
+/// Also for `--help` and `--version`, which clap treats as such.
+pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    // Compose files pass unset variables on as empty ones.
+    let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    let ignore_empty = |arg: clap::Arg| match arg.get_env() {
+        Some(name) if is_empty(name) => arg.env(None::<&'static str>),
+        _ => arg,
+    };
+    let command = Cli::command()
+        .mut_args(ignore_empty)
+        .mut_subcommands(|subcommand| subcommand.mut_args(ignore_empty));
+    let matches = command.clone().try_get_matches_from(words).map_err(|e| explain(e, command))?;
+    let mut cli = Cli::from_arg_matches(&matches)?;
+    if matches.value_source("watch") == Some(ValueSource::EnvVariable) {
+        cli.watch = cli.watch.iter().flat_map(|path| split_paths(path.as_os_str())).collect();
+    }
+    Ok(cli)
+}
+
+/// Adds what people forget most often.
+fn explain(error: clap::Error, mut command: clap::Command) -> clap::Error {
+    let kind = error.kind();
+    if !matches!(kind, ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand) {
+        return error;
+    }
+    let text = error.to_string();
+    let sentence = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+    let mut lines = text.lines().map(str::trim);
+    let similar = lines.find(|line| line.starts_with("tip: a similar"));
+    let hint = similar.map_or_else(
+        || "tip: the program to run goes after `--`, as in `stakeout -- python3 app.py`".into(),
+        str::to_owned,
+    );
+    command.error(kind, format!("{sentence}\n\n  {hint}"))
+}
+
+fn split_paths(list: &OsStr) -> Vec<PathBuf> {
+    let paths = list.as_bytes().split(|&byte| byte == b':').filter(|path| !path.is_empty());
+    paths.map(|path| OsString::from_vec(path.to_vec()).into()).collect()
+}
+
+/// The items of a list, separated by commas that are not within braces or brackets, as in
+/// `*.{js,ts},docs/`. A backslash makes the next character an ordinary one.
+pub fn split_list(list: &str) -> Vec<String> {
+    let mut items = vec![String::new()];
+    let mut depth = 0_usize;
+    let mut characters = list.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            ',' if depth == 0 => {
+                items.push(String::new());
+                continue;
+            }
+            '{' | '[' => depth += 1,
+            '}' | ']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        let item = items.last_mut().expect("it starts with one");
+        item.push(character);
+        if character == '\\' {
+            item.extend(characters.next());
+        }
+    }
+    // An opening bracket that is never closed belongs to a glob that will be refused.
+    items.into_iter().map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect()
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+    let duration = match humantime::parse_duration(text) {
+        Ok(duration) => duration,
+        Err(humantime::DurationError::UnknownUnit { unit, .. }) if unit.is_empty() => {
+            return Err(format!("it needs a unit; write {text}ms or {text}s"));
+        }
+        Err(error) => return Err(format!("{error}; write for example 500ms or 2s")),
+    };
+    if duration > LONGEST {
+        return Err("it is longer than a day".into());
+    }
+    Ok(duration)
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    const SHORTEST: Duration = Duration::from_millis(10);
+    let interval = duration(text)?;
+    if interval < SHORTEST {
+        return Err("looking more often than every 10ms leaves no time for the program".into());
+    }
+    Ok(interval)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definitions_are_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_option_has_a_variable() {
+        let command = Cli::command();
+        let without = command.get_arguments().filter(|arg| {
+            let is_ours = !matches!(arg.get_id().as_str(), "help" | "version" | "command");
+            is_ours && arg.get_env().is_none_or(|name| !name.as_bytes().starts_with(b"STAKEOUT_"))
+        });
+        assert_eq!(without.map(|arg| arg.get_id().as_str()).collect::<Vec<_>>(), [""; 0]);
+    }
+
+    #[test]
+    fn lists_are_split_at_commas_outside_of_braces() {
+        assert_eq!(split_list("rs, toml,,"), ["rs", "toml"]);
+        assert_eq!(split_list("*.{js,ts},docs/[a,b]"), ["*.{js,ts}", "docs/[a,b]"]);
+        assert_eq!(split_list(r"a\,b"), [r"a\,b"]);
+    }
+
+    #[test]
+    fn durations_want_a_unit_and_sense() {
+        assert_eq!(duration("1m 30s"), Ok(Duration::from_secs(90)));
+        assert!(duration("5").unwrap_err().contains("5s"));
+        assert!(duration("soon").unwrap_err().contains("for example 500ms"));
+        assert!(duration("3days").is_err());
+        assert!(interval("1ms").is_err());
+    }
+
+    #[test]
+    fn the_command_is_everything_after_two_dashes() {
+        let words = ["stakeout", "-e", "rs", "--", "scan", "--list"].map(OsString::from);
+        let cli = parse(words).unwrap();
+        assert_eq!(cli.command, ["scan", "--list"]);
+        assert!(cli.subcommand.is_none());
+    }
+
+    #[test]
+    fn a_command_without_dashes_is_explained() {
+        let error = parse(["stakeout", "python3", "app.py"].map(OsString::from)).unwrap_err();
+        assert!(error.to_string().contains("goes after `--`"), "{error}");
+        let error = parse(["stakeout", "--intervall", "1s"].map(OsString::from)).unwrap_err();
+        assert!(error.to_string().contains("--interval"), "{error}");
+    }
+}

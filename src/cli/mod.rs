@@ -1,0 +1,59 @@
+//! The command line: what can be typed ([`args`]), what it means ([`setup`]), and one file for
+//! each subcommand.
+
+mod args;
+mod run;
+mod scan;
+mod setup;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use args::Subcommand;
+
+/// Reads the command line, does what it says, and gives the status to exit with.
+pub fn main() -> ExitCode {
+    let args = match args::parse(std::env::args_os()) {
+        Ok(args) => args,
+        Err(error) => {
+            // 2 for a usage error, 0 for --help and --version.
+            let status = u8::try_from(error.exit_code()).unwrap_or(USAGE);
+            _ = error.print();
+            return ExitCode::from(status);
+        }
+    };
+    let result = match &args.subcommand {
+        Some(Subcommand::Scan(scan_args)) => scan::scan(scan_args),
+        None => run::run(&args),
+    };
+    match result {
+        Ok(status) => ExitCode::from(status),
+        Err(failure) => {
+            // Nobody may be there to read it, and then there is nobody to tell.
+            _ = writeln!(io::stderr(), "stakeout: {:#}", failure.cause);
+            ExitCode::from(failure.status)
+        }
+    }
+}
+
+/// The status for what the user has to mend.
+const USAGE: u8 = 2;
+
+/// Why a command ended before its time, and with which status.
+#[derive(Debug)]
+struct Failure {
+    cause: anyhow::Error,
+    status: u8,
+}
+
+impl Failure {
+    fn usage(cause: impl Into<anyhow::Error>) -> Self {
+        Self { cause: cause.into(), status: USAGE }
+    }
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(cause: E) -> Self {
+        Self { cause: cause.into(), status: 125 }
+    }
+}

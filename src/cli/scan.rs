@@ -1,0 +1,194 @@
+//! `stakeout scan`: look at a tree once, and print what is in it.
+
+use std::io::{self, BufWriter, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::anyhow;
+use serde::Serialize;
+
+use super::args;
+use super::{Failure, setup};
+use crate::scan::{Plan, Scanner, Trouble, reason, reference};
+use crate::tree::{Digest, Entry, Snapshot, diff};
+use crate::ui::{describe, text};
+
+/// Something in the tree could not be read, or the verification failed.
+const INCOMPLETE: u8 = 1;
+
+/// Scans and prints; gives the status to exit with.
+pub fn scan(args: &args::Scan) -> Result<u8, Failure> {
+    let began = Instant::now();
+    if let Err(error) = args.path.metadata() {
+        let (path, reason) = (text::path(&args.path), reason(&error));
+        return Err(Failure::usage(anyhow!("cannot scan {path}: {reason}; is it mistyped?")));
+    }
+    let mut plan =
+        setup::plan(std::slice::from_ref(&args.path), &args.choice).map_err(Failure::usage)?;
+    // Paths are relative to what is scanned, so that it matters not where that lies.
+    plan.roots[0].label = PathBuf::new();
+    plan.hash_limit = None;
+    let mut scanner = Scanner::new(plan.clone())?;
+    let troubles = scanner.look().troubles;
+    if !args.list || args.json {
+        while scanner.read_baseline().is_more {}
+    }
+    let snapshot = scanner.snapshot();
+    let mut out = BufWriter::new(io::stdout().lock());
+    let printed = match (args.list, args.json) {
+        (true, json) => list(&mut out, snapshot, args, json),
+        (false, json) => {
+            let summary = Summary::new(&args.path, snapshot, began.elapsed(), &troubles);
+            summary.print(&mut out, json)
+        }
+    };
+    match printed.and_then(|()| out.flush()) {
+        // Whoever reads has enough, as `head` does.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(0),
+        other => other?,
+    }
+    for trouble in &troubles {
+        complain(trouble);
+    }
+    let is_complete = troubles.is_empty() && all_read(snapshot, args);
+    let is_verified = !args.verify || verify(&plan, snapshot)?;
+    Ok(if is_complete && is_verified { 0 } else { INCOMPLETE })
+}
+
+/// Says which files could not be read; whether there are none.
+fn all_read(snapshot: &Snapshot, args: &args::Scan) -> bool {
+    if args.list && !args.json {
+        return true;
+    }
+    let is_unread = |entry: &Entry| matches!(entry, Entry::File(file) if file.digest.is_none());
+    let mut all = true;
+    for (path, _) in snapshot.entries().filter(|(_, entry)| is_unread(entry)) {
+        all = false;
+        let why = std::fs::File::open(args.path.join(&path)).err();
+        let why = why.map_or("it changed meanwhile".to_owned(), |error| reason(&error));
+        _ = writeln!(io::stderr(), "stakeout: cannot read {}: {why}", text::path(&path));
+    }
+    all
+}
+
+fn complain(trouble: &Trouble) {
+    let Trouble { path, verb, .. } = trouble;
+    let line = format!("cannot {verb} {}: {}", text::path(path), trouble.reason());
+    _ = writeln!(io::stderr(), "stakeout: {line}");
+}
+
+fn verify(plan: &Plan, snapshot: &Snapshot) -> anyhow::Result<bool> {
+    let reference = reference::read(plan)?;
+    let changes = diff(snapshot, &reference);
+    if !changes.is_empty() {
+        let found = describe(&changes);
+        _ = writeln!(io::stderr(), "stakeout: a plain walk finds another tree: {found}");
+    }
+    Ok(changes.is_empty())
+}
+
+#[derive(Serialize)]
+struct Summary {
+    path: String,
+    files: usize,
+    links: usize,
+    bytes: u64,
+    seconds: f64,
+    /// None where something could not be read.
+    digest: Option<String>,
+    unreadable: usize,
+}
+
+impl Summary {
+    fn new(path: &Path, snapshot: &Snapshot, took: Duration, troubles: &[Trouble]) -> Self {
+        let is_link = |(_, entry): &(PathBuf, &Entry)| matches!(entry, Entry::Link(_));
+        let links = snapshot.entries().filter(is_link).count();
+        let digest = snapshot.digest().filter(|_| troubles.is_empty());
+        Self {
+            path: path.to_string_lossy().into_owned(),
+            files: snapshot.len() - links,
+            links,
+            bytes: snapshot.bytes(),
+            seconds: took.as_secs_f64(),
+            digest: digest.as_ref().map(Digest::to_string),
+            unreadable: troubles.len(),
+        }
+    }
+
+    fn print(&self, out: &mut impl Write, json: bool) -> io::Result<()> {
+        if json {
+            serde_json::to_writer(&mut *out, self)?;
+            return writeln!(out);
+        }
+        let links = match self.links {
+            0 => String::new(),
+            links => format!(" and {}", text::count(links, "link")),
+        };
+        writeln!(out, "files   {}{links}", text::grouped(self.files as u64))?;
+        writeln!(out, "bytes   {} ({})", text::grouped(self.bytes), text::bytes(self.bytes))?;
+        writeln!(out, "time    {}", text::duration(Duration::from_secs_f64(self.seconds)))?;
+        let digest = self.digest.as_deref().unwrap_or("unknown, since not everything was read");
+        writeln!(out, "digest  {digest}")
+    }
+}
+
+#[derive(Serialize)]
+struct Item<'a> {
+    /// The path; None where it is not UTF-8.
+    path: Option<&'a str>,
+    /// The path's bytes in hexadecimal where it is not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_hex: Option<String>,
+    kind: &'static str,
+    size: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<String>,
+}
+
+impl<'a> Item<'a> {
+    fn new(path: &'a Path, entry: &Entry) -> Self {
+        let hex = || path.as_os_str().as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        let (kind, digest, target) = match entry {
+            Entry::File(file) => {
+                let kind = if file.stamp.is_executable() { "executable" } else { "file" };
+                (kind, file.digest.as_ref().map(Digest::to_string), None)
+            }
+            Entry::Link(link) => ("link", None, Some(link.target.to_string_lossy().into_owned())),
+        };
+        Self {
+            path: path.to_str(),
+            path_hex: path.to_str().is_none().then(hex),
+            kind,
+            size: entry.stamp().size,
+            digest,
+            target,
+        }
+    }
+}
+
+/// Prints the paths in the byte order of the whole path, as `LC_ALL=C sort` has it.
+fn list(
+    out: &mut impl Write,
+    snapshot: &Snapshot,
+    args: &args::Scan,
+    json: bool,
+) -> io::Result<()> {
+    let mut entries: Vec<(PathBuf, &Entry)> = snapshot.entries().collect();
+    entries.sort_by(|a, b| a.0.as_os_str().cmp(b.0.as_os_str()));
+    for (path, entry) in entries {
+        // A single file that is scanned has no path below itself.
+        let is_itself = path.as_os_str().is_empty();
+        let path = if is_itself { args.path.as_path() } else { &path };
+        if json {
+            serde_json::to_writer(&mut *out, &Item::new(path, entry))?;
+            writeln!(out)?;
+        } else {
+            out.write_all(path.as_os_str().as_bytes())?;
+            out.write_all(if args.null { b"\0" } else { b"\n" })?;
+        }
+    }
+    Ok(())
+}

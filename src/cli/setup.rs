@@ -1,0 +1,96 @@
+//! What was typed, turned into what it means: compiled globs, a prepared program.
+
+use std::ffi::OsString;
+use std::os::fd::BorrowedFd;
+use std::path::{Path, PathBuf};
+
+use anyhow::{anyhow, bail};
+use rustix::fs::FileType;
+use rustix::{stdio, termios};
+
+use super::args::{Choice, Cli, Mode, split_list};
+use crate::dispatch::Setup;
+use crate::engine::Policy;
+use crate::process::{Program, Stdin};
+use crate::scan::{GlobError, Plan, Root, Selection};
+use crate::ui::Level;
+use crate::watch::{Interval, Timing};
+
+/// What to scan, of these roots.
+pub fn plan(roots: &[PathBuf], choice: &Choice) -> Result<Plan, GlobError> {
+    let items = |lists: &[String]| lists.iter().flat_map(|l| split_list(l)).collect::<Vec<_>>();
+    let selection = Selection::new(&items(&choice.exts), &items(&choice.filter))?;
+    let roots = roots.iter().map(|path| Root::new(path)).collect();
+    let mut plan = Plan::new(roots, selection, &items(&choice.ignore), !choice.no_ignore)?;
+    plan.own_output = [stdio::stdout(), stdio::stderr()].into_iter().filter_map(file).collect();
+    Ok(plan)
+}
+
+/// Which file a descriptor is redirected to, by device and inode, if it is one.
+fn file(output: BorrowedFd<'_>) -> Option<(u64, u64)> {
+    let stat = rustix::fs::fstat(output).ok()?;
+    let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+    is_file.then_some((stat.st_dev, stat.st_ino))
+}
+
+/// What to do, as far as it is not the plan.
+pub fn setup(cli: &Cli) -> anyhow::Result<Setup> {
+    let Mode::Poll = cli.mode;
+    let command = command(cli)?;
+    let program = match command.is_empty() {
+        true => None,
+        false => Some(
+            Program::new(&command, std::env::vars_os(), stdin())
+                .map_err(|_| anyhow!("the command contains a NUL byte, which no program takes"))?,
+        ),
+    };
+    let interval = cli.interval.map_or(Interval::Budget, Interval::Fixed);
+    Ok(Setup {
+        program,
+        command,
+        timing: Timing { interval, debounce: cli.debounce, max_wait: cli.max_wait },
+        policy: Policy { postpone: cli.postpone, stop_timeout: cli.stop_timeout },
+        stop_signal: cli.stop_signal,
+        clear: cli.clear && termios::isatty(stdio::stderr()),
+    })
+}
+
+/// The roots: what was asked for, each once, or the working directory.
+pub fn roots(cli: &Cli) -> Vec<PathBuf> {
+    let mut roots: Vec<PathBuf> = Vec::new();
+    for path in &cli.watch {
+        if !roots.iter().any(|root| Root::new(root) == Root::new(path)) {
+            roots.push(path.clone());
+        }
+    }
+    if roots.is_empty() {
+        roots.push(Path::new(".").to_path_buf());
+    }
+    roots
+}
+
+/// How much to say.
+pub fn level(cli: &Cli) -> Level {
+    match (cli.verbose, cli.quiet) {
+        (true, _) => Level::Detail,
+        (false, true) => Level::Problem,
+        (false, false) => Level::Event,
+    }
+}
+
+fn command(cli: &Cli) -> anyhow::Result<Vec<OsString>> {
+    let Some(shell) = &cli.shell else { return Ok(cli.command.clone()) };
+    if cli.command.is_empty() {
+        bail!("--shell has nothing to run; put the command line after `--`");
+    }
+    Ok(vec![shell.clone(), "-c".into(), cli.command.join(" ".as_ref())])
+}
+
+/// The program is in a process group of its own, which is not the terminal's foreground: if it
+/// read from the terminal, it would be stopped by SIGTTIN.
+fn stdin() -> Stdin {
+    match termios::isatty(stdio::stdin()) {
+        true => Stdin::Null,
+        false => Stdin::Inherit,
+    }
+}

@@ -1,0 +1,355 @@
+//! The dispatcher: the main thread. It receives what happened, asks the engine, and carries out
+//! what it answers.
+//!
+//! It owns the engine and all children and shares no state with other threads; they send
+//! [`Message`]s into its one channel. It never touches the watched file system, so that signals
+//! are answered and deadlines kept while a mount hangs.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use crate::engine::{Action, Engine, Event, Exit, Instance, NotStarted, Policy};
+use crate::process::{Children, Executed, Program, signals};
+use crate::scan::{Scanner, Trouble};
+use crate::ui::{Level, Log, describe, text};
+use crate::watch::{Interval, Report, Timing, watch};
+
+/// What to run, and how.
+#[derive(Debug)]
+pub struct Setup {
+    /// The program; without one, changes are only shown.
+    pub program: Option<Program>,
+    /// The program as it was typed, to be shown.
+    pub command: Vec<OsString>,
+    /// When to look.
+    pub timing: Timing,
+    /// When to start and to kill.
+    pub policy: Policy,
+    /// The signal that asks the program to stop.
+    pub stop_signal: i32,
+    /// Whether to clear the terminal before each start.
+    pub clear: bool,
+}
+
+/// What happened, from whichever thread saw it.
+enum Message {
+    Report(Report),
+    Signal(i32),
+    Executed(Executed),
+}
+
+/// The main thread's state.
+#[derive(Debug)]
+pub struct Dispatcher {
+    setup: Setup,
+    engine: Engine,
+    children: Children,
+    log: Log,
+    messages: Receiver<Message>,
+    sender: Sender<Message>,
+    watched: String,
+    /// Since when an instance is being stopped, and whether it is being killed.
+    stopping: Option<(Instance, Instant)>,
+}
+
+/// How often to look whether a stopping instance is gone. It is told by SIGCHLD, too, but not
+/// when the last of its processes is the child of a process outside of its group.
+const GONE_CHECK: Duration = Duration::from_millis(50);
+
+impl Dispatcher {
+    /// Prepares everything but the watching. Signals are answered from here on.
+    ///
+    /// # Errors
+    /// When threads or signal handlers cannot be made.
+    pub fn new(setup: Setup, log: Log) -> io::Result<Self> {
+        let (sender, messages) = mpsc::channel();
+        let signal_sender = sender.clone();
+        // A closed channel means that we are on our way out.
+        signals::listen(move |signal| _ = signal_sender.send(Message::Signal(signal)))?;
+        let executed_sender = sender.clone();
+        let children =
+            Children::new(move |executed| _ = executed_sender.send(Message::Executed(executed)))?;
+        Ok(Self {
+            engine: Engine::new(setup.policy),
+            setup,
+            children,
+            log,
+            messages,
+            sender,
+            watched: String::new(),
+            stopping: None,
+        })
+    }
+
+    /// Watches with `scanner` and runs the program until it is over; gives the exit status.
+    ///
+    /// # Errors
+    /// When the watcher's thread cannot be made.
+    pub fn run(mut self, scanner: Scanner) -> io::Result<u8> {
+        let roots = scanner.roots().iter().map(|root| text::path(&root.label));
+        self.watched = roots.collect::<Vec<_>>().join(", ");
+        let sender = self.sender.clone();
+        watch(scanner, self.setup.timing, move |r| sender.send(Message::Report(r)).is_ok())?;
+        let status = self.answer_messages();
+        self.log.finish();
+        Ok(u8::try_from(status).unwrap_or(u8::MAX))
+    }
+
+    fn answer_messages(&mut self) -> i32 {
+        loop {
+            let message = self.next_message();
+            let ended = match message {
+                Some(Message::Report(report)) => self.take_report(report),
+                Some(Message::Signal(signal)) if signals::INTERRUPTS.contains(&signal) => {
+                    self.tell(Event::Interrupted(signal))
+                }
+                Some(Message::Executed(executed)) => {
+                    let events = self.children.executed(executed);
+                    self.tell_all(events)
+                }
+                // SIGCHLD, or some time has passed.
+                Some(Message::Signal(_)) | None => {
+                    let reaped = self.children.reap();
+                    if reaped.orphans > 0 {
+                        let orphans = text::count(reaped.orphans, "orphan");
+                        self.log.write(Level::Detail, format!("reaped {orphans}"));
+                    }
+                    self.tell_all(reaped.events)
+                }
+            };
+            let ended = ended.or_else(|| {
+                let actions = self.engine.tick(Instant::now());
+                self.act_all(actions)
+            });
+            if let Some(status) = ended {
+                return status;
+            }
+        }
+    }
+
+    /// The next message; none when something is due before it comes.
+    fn next_message(&self) -> Option<Message> {
+        let deadline = self.engine.deadline();
+        let check = self.stopping.map(|_| Instant::now() + GONE_CHECK);
+        let Some(until) = deadline.into_iter().chain(check).min() else {
+            return Some(self.messages.recv().expect("a sender is kept in self"));
+        };
+        match self.messages.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            Ok(message) => Some(message),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => unreachable!("a sender is kept in self"),
+        }
+    }
+
+    /// Takes note of what the watcher says; gives a status when that ends everything.
+    fn take_report(&mut self, report: Report) -> Option<i32> {
+        match report {
+            Report::Unwatchable { path, reason } => {
+                let path = text::path(&path);
+                let hint = "is the volume mounted, and the path right?";
+                self.log.write(Level::Problem, format!("cannot watch {path}: {reason}; {hint}"));
+                return Some(2);
+            }
+            Report::Failed => {
+                self.log.write(Level::Problem, "watching failed; this is a bug in stakeout");
+                return Some(Exit::OWN_FAILURE);
+            }
+            Report::First { entries, took, interval } => {
+                self.say_watching(entries, took, interval);
+                return self.tell(Event::Watching);
+            }
+            Report::Baseline { took } => {
+                let took = text::duration(took);
+                self.log.write(Level::Detail, format!("all files were read once, in {took}"));
+            }
+            Report::Changed { changes, settling } => {
+                let detail = format!(" (settled in {})", text::duration(settling));
+                self.log.write(Level::Event, describe(&changes) + &detail);
+                return self.tell(Event::Changed);
+            }
+            Report::Troubles(troubles) => self.say_troubles(&troubles),
+            Report::Recovered(paths) => {
+                let line = format!("can read {} again", first_and_rest(&paths));
+                self.log.write(Level::Event, line);
+            }
+        }
+        None
+    }
+
+    fn say_watching(&self, entries: usize, took: Duration, interval: Duration) {
+        let pace = match self.setup.timing.interval {
+            Interval::Budget => " within the CPU budget",
+            Interval::Fixed(_) => "",
+        };
+        let mut line = format!(
+            "version {}, watching {} ({}), looking every {}{pace}",
+            env!("CARGO_PKG_VERSION"),
+            self.watched,
+            text::count(entries, "file"),
+            text::duration(interval),
+        );
+        if self.setup.policy.postpone && self.setup.program.is_some() {
+            line += "; the program starts after the first change";
+        }
+        self.log.write(Level::Event, line);
+        self.log.write(Level::Detail, format!("the first look took {}", text::duration(took)));
+    }
+
+    fn say_troubles(&self, troubles: &[Trouble]) {
+        let [first, rest @ ..] = troubles else { return };
+        let Trouble { path, verb, .. } = first;
+        let mut line = format!("cannot {verb} {}: {}", text::path(path), first.reason());
+        if !rest.is_empty() {
+            line += &format!("; nor {} more", text::grouped(rest.len() as u64));
+        }
+        line += "; what is known of it stands until it can be read";
+        self.log.write(Level::Problem, line);
+    }
+
+    fn tell_all(&mut self, events: Vec<Event>) -> Option<i32> {
+        events.into_iter().find_map(|event| self.tell(event))
+    }
+
+    /// Tells the engine, and does what it answers; gives a status when that is the end.
+    fn tell(&mut self, event: Event) -> Option<i32> {
+        self.say(event);
+        if let Event::Gone(_) | Event::NotStarted(..) = event {
+            self.stopping = None;
+        }
+        if self.setup.program.is_none() && !matches!(event, Event::Interrupted(_)) {
+            return None;
+        }
+        let actions = self.engine.handle(event, Instant::now());
+        self.act_all(actions)
+    }
+
+    fn act_all(&mut self, actions: Vec<Action>) -> Option<i32> {
+        actions.into_iter().find_map(|action| self.act(action))
+    }
+
+    fn act(&mut self, action: Action) -> Option<i32> {
+        match action {
+            Action::Start(instance, _) => return self.start(instance),
+            Action::Stop(instance) => {
+                self.stopping = Some((instance, Instant::now()));
+                self.children.stop(instance, self.setup.stop_signal);
+            }
+            Action::Kill(instance) => {
+                let since = self.stopping.map_or(Duration::ZERO, |(_, since)| since.elapsed());
+                let signal = signals::name(self.setup.stop_signal);
+                let since = text::duration(since);
+                let line = format!("the program is still there {since} after {signal}: killing it");
+                self.log.write(Level::Problem, line);
+                self.children.kill(instance);
+            }
+            Action::ReportUnkillable(instance) => {
+                let pid =
+                    self.children.leader(instance).map_or(0, |pid| pid.as_raw_nonzero().get());
+                let line = format!(
+                    "process group {pid} was killed but is still there, as a process is that \
+                     waits for a dead disk or share; nothing is started beside it"
+                );
+                self.log.write(Level::Problem, line);
+            }
+            Action::End(status) => return Some(status),
+        }
+        None
+    }
+
+    fn start(&mut self, instance: Instance) -> Option<i32> {
+        let Some(program) = &self.setup.program else { return None };
+        if self.setup.clear {
+            self.log.clear_screen();
+        }
+        match self.children.start(instance, program) {
+            Ok(_) => None,
+            Err(error) => {
+                let errno = error.raw_os_error().unwrap_or_default();
+                self.tell(Event::NotStarted(instance, NotStarted::NoProcess(errno)))
+            }
+        }
+    }
+
+    /// The line for an event, if it deserves one.
+    fn say(&self, event: Event) {
+        let command = text::command(&self.setup.command);
+        let (level, line) = match event {
+            Event::Started(instance) => {
+                let pid = self.children.leader(instance).map(|pid| pid.as_raw_nonzero().get());
+                let pid = pid.map_or(String::new(), |pid| format!(" (pid {pid})"));
+                (Level::Event, format!("started {command}{pid}"))
+            }
+            Event::NotStarted(_, why) => (Level::Problem, self.explain(why)),
+            Event::Exited(instance, exit) => match self.stopping {
+                Some((stopped, since)) if stopped == instance => {
+                    let took = text::duration(since.elapsed());
+                    (Level::Event, format!("stopped after {took} ({})", name_exit(exit)))
+                }
+                _ if exit.is_success() => {
+                    (Level::Event, format!("{command} ended; waiting for a change"))
+                }
+                _ => {
+                    let how = name_exit(exit);
+                    (Level::Problem, format!("{command} ended with {how}; waiting for a change"))
+                }
+            },
+            Event::Interrupted(signal) => {
+                (Level::Event, format!("got {}, stopping", signals::name(signal)))
+            }
+            Event::Watching | Event::Changed | Event::Gone(_) => return,
+        };
+        self.log.write(level, line);
+    }
+
+    fn explain(&self, why: NotStarted) -> String {
+        let name = self.setup.program.as_ref().map_or(Path::new(""), |p| Path::new(p.name()));
+        let has_slash = name.as_os_str().as_encoded_bytes().contains(&b'/');
+        let shown = text::path(name);
+        let text = |errno| crate::scan::reason(&io::Error::from_raw_os_error(errno));
+        match why {
+            NotStarted::NotFound if has_slash => {
+                format!("cannot run {shown}: there is no such file; is it built yet?")
+            }
+            NotStarted::NotFound => {
+                format!("cannot run {shown}: it is not in PATH; is it installed, or mistyped?")
+            }
+            NotStarted::NotExecutable(libc::ENOENT) => format!(
+                "cannot run {shown}: the interpreter that its first line names, or its dynamic \
+                 loader, is missing"
+            ),
+            NotStarted::NotExecutable(libc::EACCES) => {
+                format!(
+                    "cannot run {shown}: it is not executable; chmod +x it, or name what runs it"
+                )
+            }
+            NotStarted::NotExecutable(libc::ENOEXEC) => format!(
+                "cannot run {shown}: it is no program for this machine, or a script that lacks \
+                 its first line such as #!/bin/sh"
+            ),
+            NotStarted::NotExecutable(errno) => format!("cannot run {shown}: {}", text(errno)),
+            NotStarted::NoProcess(errno) => {
+                let reason = text(errno);
+                format!("cannot make a process for {shown}: {reason}; is a limit on them reached?")
+            }
+        }
+    }
+}
+
+/// A path, and how many more there are.
+fn first_and_rest(paths: &[PathBuf]) -> String {
+    let first = paths.first().map_or_else(String::new, |path| text::path(path));
+    match paths.len() {
+        0 | 1 => first,
+        more => format!("{first} and {} more", text::grouped(more as u64 - 1)),
+    }
+}
+
+fn name_exit(exit: Exit) -> String {
+    match exit {
+        Exit::Code(code) => format!("status {code}"),
+        Exit::Signal(signal) => signals::name(signal),
+    }
+}

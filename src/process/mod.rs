@@ -1,0 +1,10 @@
+//! Doing it: starting, signalling and reaping processes. All of it on the main thread, so that
+//! nothing else waits on a child and the parent-death signal is bound to a thread that lives.
+
+mod children;
+mod program;
+pub mod signals;
+mod spawn;
+
+pub use children::{Children, Executed, Reaped};
+pub use program::{Program, Stdin};

@@ -1,0 +1,109 @@
+//! A program: everything `execve(2)` needs, prepared before the fork, after which a process with
+//! threads must not allocate.
+
+use std::ffi::{CString, NulError, OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+/// Where a program's standard input comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stdin {
+    /// From stakeout's own.
+    Inherit,
+    /// From /dev/null.
+    Null,
+}
+
+/// A command with its arguments, environment and input.
+#[derive(Clone, Debug)]
+pub struct Program {
+    pub(super) arguments: Vec<CString>,
+    pub(super) environment: Vec<CString>,
+    /// The files to try, in order.
+    pub(super) candidates: Vec<CString>,
+    pub(super) stdin: Stdin,
+    name: OsString,
+}
+
+/// Where `execvp(3)` looks when there is no PATH.
+const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
+impl Program {
+    /// The program that `command` (not empty) names, looked for in the `PATH` of `environment`
+    /// unless it contains a slash.
+    ///
+    /// # Errors
+    /// When an argument or a variable contains a NUL byte.
+    pub fn new(
+        command: &[OsString],
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+        stdin: Stdin,
+    ) -> Result<Self, NulError> {
+        let name = command.first().cloned().unwrap_or_default();
+        let mut path = OsString::from(DEFAULT_PATH);
+        let mut variables = Vec::new();
+        for (key, value) in environment {
+            if key == "PATH" {
+                path.clone_from(&value);
+            }
+            let mut variable = key.into_vec();
+            variable.push(b'=');
+            variable.extend(value.into_vec());
+            variables.push(CString::new(variable)?);
+        }
+        let arguments = command.iter().map(|argument| CString::new(argument.as_bytes()));
+        Ok(Self {
+            arguments: arguments.collect::<Result<_, _>>()?,
+            environment: variables,
+            candidates: candidates(&name, &path)
+                .into_iter()
+                .map(CString::new)
+                .collect::<Result<_, _>>()?,
+            stdin,
+            name,
+        })
+    }
+
+    /// The command's name, as typed.
+    pub fn name(&self) -> &OsStr {
+        &self.name
+    }
+}
+
+/// The files that a command's name may mean, as execvp(3) has it: an empty element of the path
+/// is the working directory.
+fn candidates(name: &OsStr, path: &OsStr) -> Vec<Vec<u8>> {
+    let name = name.as_bytes();
+    if name.contains(&b'/') || name.is_empty() {
+        return vec![name.to_vec()];
+    }
+    let directories = path.as_bytes().split(|&byte| byte == b':');
+    let files = directories.map(|directory| match directory {
+        [] => name.to_vec(),
+        directory => [directory, b"/", name].concat(),
+    });
+    files.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidates_of(name: &str, path: &str) -> Vec<String> {
+        let found = candidates(OsStr::new(name), OsStr::new(path));
+        found.into_iter().map(|file| String::from_utf8(file).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_name_is_looked_for_in_the_path_and_a_path_is_not() {
+        assert_eq!(candidates_of("go", "/usr/bin:/bin"), ["/usr/bin/go", "/bin/go"]);
+        assert_eq!(candidates_of("go", "/bin:"), ["/bin/go", "go"]);
+        assert_eq!(candidates_of("./app", "/bin"), ["./app"]);
+    }
+
+    #[test]
+    fn the_path_of_the_given_environment_counts() {
+        let environment = [(OsString::from("PATH"), OsString::from("/opt"))];
+        let program = Program::new(&["x".into()], environment, Stdin::Null).unwrap();
+        assert_eq!(program.candidates, [CString::new("/opt/x").unwrap()]);
+    }
+}

@@ -1,0 +1,191 @@
+//! Spawning: fork and exec, with nothing between the two that may wait for anything.
+//!
+//! `std::process::Command` does not fit PID 1: its spawn waits until the program is executed,
+//! which on a dead mount is for ever, while signals have to be answered; and it waits for its
+//! own failed children, which a reaper of all children would take from it. Here the parent gets
+//! the child's pid at once, and whether the exec worked arrives through a pipe.
+
+use std::ffi::{CString, c_char};
+use std::fs::File;
+use std::io::{self, Read};
+use std::mem;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::ptr;
+
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::Pid;
+
+use super::{Program, Stdin};
+use crate::engine::NotStarted;
+
+/// A child that was forked and is on its way to its program.
+#[derive(Debug)]
+pub(super) struct Spawned {
+    pub(super) pid: Pid,
+    pub(super) outcome: Outcome,
+}
+
+/// Tells once whether the program was executed.
+#[derive(Debug)]
+pub(super) struct Outcome(OwnedFd);
+
+/// What the child writes into the pipe when it cannot execute its program: the errno, and
+/// whether the file is there.
+const REPORT: usize = mem::size_of::<i32>() + 1;
+
+/// Forks a child that is the leader of a process group of its own, has default signal
+/// dispositions, an empty signal mask, no descriptors but 0 to 2, and dies with the calling
+/// thread.
+///
+/// # Errors
+/// When no pipe or process can be made.
+pub(super) fn spawn(program: &Program) -> io::Result<Spawned> {
+    let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
+    let null = File::options().read(true).open("/dev/null");
+    let null = match program.stdin {
+        Stdin::Null => Some(null?),
+        Stdin::Inherit => None,
+    };
+    let child = Child {
+        candidates: program.candidates.iter().map(|file| file.as_ptr()).collect(),
+        arguments: null_terminated(&program.arguments),
+        environment: null_terminated(&program.environment),
+        stdin: null.as_ref().map(AsRawFd::as_raw_fd),
+        writer: writer.as_raw_fd(),
+        parent: rustix::process::getpid(),
+    };
+    // A signal that came between fork and exec would run our handlers in the child, and those
+    // write into a pipe that the parent reads: everything is blocked until dispositions are
+    // default ones.
+    let blocked = SignalMask::block_all();
+    // SAFETY: between fork and exec the child calls only `Child::run`, which neither allocates
+    // nor takes locks: what it needs was prepared above.
+    let pid = match unsafe { libc::fork() } {
+        0 => child.run(),
+        pid => pid,
+    };
+    let error = io::Error::last_os_error();
+    drop(blocked);
+    let Some(pid) = Pid::from_raw(pid).filter(|_| pid > 0) else { return Err(error) };
+    // The child does this, too; whoever comes first, the group exists before it is signalled.
+    // EACCES says that the child has already executed its program, hence did it.
+    _ = rustix::process::setpgid(Some(pid), Some(pid));
+    Ok(Spawned { pid, outcome: Outcome(reader) })
+}
+
+impl Outcome {
+    /// Waits until the program was executed, or could not be.
+    pub(super) fn wait(self) -> Result<(), NotStarted> {
+        let mut report = Vec::with_capacity(REPORT);
+        // A failing read is as good as the end of the file: the child is past it.
+        _ = File::from(self.0).read_to_end(&mut report);
+        let Some((errno, is_there)) = report.split_first_chunk::<4>() else { return Ok(()) };
+        match (i32::from_ne_bytes(*errno), is_there.first()) {
+            (libc::ENOENT | libc::ENOTDIR, Some(0)) => Err(NotStarted::NotFound),
+            (errno, _) => Err(NotStarted::NotExecutable(errno)),
+        }
+    }
+}
+
+fn null_terminated(strings: &[CString]) -> Vec<*const c_char> {
+    strings.iter().map(|string| string.as_ptr()).chain([ptr::null()]).collect()
+}
+
+/// What the child needs, all of it made before the fork.
+struct Child {
+    candidates: Vec<*const c_char>,
+    arguments: Vec<*const c_char>,
+    environment: Vec<*const c_char>,
+    stdin: Option<i32>,
+    writer: i32,
+    parent: Pid,
+}
+
+impl Child {
+    /// Runs in the child. Only async-signal-safe calls (signal-safety(7)), no allocation.
+    fn run(&self) -> ! {
+        // SAFETY: plain system calls on values that live until exec; the pointers come from
+        // CStrings and null-terminated arrays that the parent's copy of the memory holds.
+        unsafe {
+            libc::setpgid(0, 0);
+            // prctl(2): the signal comes when the *thread* that forked ends, so only the main
+            // thread forks. Should the parent have died before, nobody would send it.
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            if libc::getppid() != self.parent.as_raw_nonzero().get() {
+                libc::_exit(libc::EXIT_FAILURE);
+            }
+            if let Some(stdin) = self.stdin {
+                libc::dup2(stdin, 0);
+            }
+            // Descriptors that we ourselves inherited may lack the flag. Linux before 5.11 does
+            // not know the call; then they are passed on, as by any other parent.
+            libc::syscall(libc::SYS_close_range, 3, u32::MAX, libc::CLOSE_RANGE_CLOEXEC);
+            // Ignored signals would stay ignored through the exec. SIGKILL and SIGSTOP and the
+            // C library's own refuse, which does no harm.
+            for signal in 1..=libc::SIGRTMAX() {
+                libc::signal(signal, libc::SIG_DFL);
+            }
+            let mut none: libc::sigset_t = mem::zeroed();
+            libc::sigemptyset(&mut none);
+            libc::sigprocmask(libc::SIG_SETMASK, &none, ptr::null_mut());
+            self.execute()
+        }
+    }
+
+    /// Tries the candidates as execvp(3) does: a file that may not be executed is remembered,
+    /// one that is not there is passed over.
+    unsafe fn execute(&self) -> ! {
+        let mut failure = libc::ENOENT;
+        let mut is_there = false;
+        for &file in &self.candidates {
+            // SAFETY: as in `run`.
+            let errno = unsafe {
+                libc::execve(file, self.arguments.as_ptr(), self.environment.as_ptr());
+                let errno = *libc::__errno_location();
+                // A script whose interpreter is missing fails with ENOENT, too.
+                is_there |= libc::access(file, libc::F_OK) == 0;
+                errno
+            };
+            match errno {
+                libc::ENOENT | libc::ENOTDIR if !is_there => {}
+                libc::EACCES => failure = errno,
+                _ => {
+                    failure = errno;
+                    break;
+                }
+            }
+        }
+        let mut report = [0; REPORT];
+        let (errno, there) = report.split_at_mut(REPORT - 1);
+        errno.copy_from_slice(&failure.to_ne_bytes());
+        there[0] = u8::from(is_there);
+        // SAFETY: as in `run`. Five bytes into an empty pipe are written whole.
+        unsafe {
+            libc::write(self.writer, report.as_ptr().cast(), REPORT);
+            libc::_exit(127)
+        }
+    }
+}
+
+/// All signals blocked in this thread until it is dropped.
+struct SignalMask(libc::sigset_t);
+
+impl SignalMask {
+    fn block_all() -> Self {
+        // SAFETY: both sets are initialised by the calls, which only fail for bad arguments.
+        unsafe {
+            let mut all: libc::sigset_t = mem::zeroed();
+            let mut before: libc::sigset_t = mem::zeroed();
+            libc::sigfillset(&mut all);
+            libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut before);
+            Self(before)
+        }
+    }
+}
+
+impl Drop for SignalMask {
+    fn drop(&mut self) {
+        // SAFETY: the set is the one that was in force before.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, ptr::null_mut()) };
+    }
+}

@@ -1,0 +1,87 @@
+//! The log: the only writer of stakeout's own lines.
+//!
+//! A thread of its own writes them. A terminal that is held with Ctrl-S, or a pipe that nobody
+//! reads, then holds up that thread and not the one that has to answer signals; lines that do
+//! not fit into its queue are dropped and counted.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::thread;
+use std::time::Duration;
+
+/// How much a line matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Something is wrong.
+    Problem,
+    /// What happens.
+    Event,
+    /// Why it happens, in detail.
+    Detail,
+}
+
+/// Where lines go.
+#[derive(Debug)]
+pub struct Log {
+    most: Level,
+    lines: SyncSender<String>,
+    dropped: Arc<AtomicUsize>,
+    finished: Receiver<()>,
+}
+
+/// Lines that may wait to be written.
+const QUEUE: usize = 1024;
+
+/// How long the last lines may take at the end.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+impl Log {
+    /// A log on standard error that shows lines up to the level `most`.
+    ///
+    /// # Errors
+    /// When its thread cannot be made.
+    pub fn new(most: Level) -> io::Result<Self> {
+        let (lines, queue) = mpsc::sync_channel::<String>(QUEUE);
+        let (finish, finished) = mpsc::channel();
+        let dropped = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&dropped);
+        thread::Builder::new().name("log".into()).spawn(move || {
+            for mut text in queue {
+                match counter.swap(0, Ordering::Relaxed) {
+                    0 => {}
+                    lost => text += &format!("stakeout: {lost} lines were lost here\n"),
+                }
+                // Nobody may be there to read it; the program goes on all the same.
+                _ = io::stderr().write_all(text.as_bytes());
+            }
+            _ = finish.send(());
+        })?;
+        Ok(Self { most, lines, dropped, finished })
+    }
+
+    /// Writes one line.
+    pub fn write(&self, level: Level, line: impl AsRef<str>) {
+        if level <= self.most {
+            self.queue(format!("stakeout: {}\n", line.as_ref()));
+        }
+    }
+
+    /// Clears the terminal, its scroll-back included.
+    pub fn clear_screen(&self) {
+        self.queue("\x1b[H\x1b[2J\x1b[3J".into());
+    }
+
+    fn queue(&self, text: String) {
+        if self.lines.try_send(text).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Waits a moment until everything is written.
+    pub fn finish(self) {
+        drop(self.lines);
+        _ = self.finished.recv_timeout(FAREWELL);
+    }
+}

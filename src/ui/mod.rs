@@ -1,0 +1,8 @@
+//! What people read: one line for each event, on standard error.
+
+mod changes;
+mod log;
+pub mod text;
+
+pub use changes::describe;
+pub use log::{Level, Log};
