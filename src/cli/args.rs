@@ -247,7 +247,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Err
     let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
     let ignore_empty = |arg: clap::Arg| match arg.get_env() {
         Some(name) if is_empty(name) => arg.env(None::<&'static str>),
-        _ => arg,
+        _ => arg.hide_env_values(true),
     };
     let command = Cli::command()
         .mut_args(ignore_empty)

@@ -120,10 +120,18 @@ impl Child {
             // Descriptors that we ourselves inherited may lack the flag. Linux before 5.11 does
             // not know the call; then they are passed on, as by any other parent.
             libc::syscall(libc::SYS_close_range, 3, u32::MAX, libc::CLOSE_RANGE_CLOEXEC);
-            // Ignored signals would stay ignored through the exec. SIGKILL and SIGSTOP and the
-            // C library's own refuse, which does no harm.
-            for signal in 1..=libc::SIGRTMAX() {
-                libc::signal(signal, libc::SIG_DFL);
+            // Ignored signals would stay ignored through the exec. The C library's signal() does
+            // not let go of its own two (32 and 33), hence the plain system call. SIGKILL and
+            // SIGSTOP refuse, which does no harm.
+            let default = KernelSigaction::default();
+            for signal in 1..=LAST_SIGNAL {
+                libc::syscall(
+                    libc::SYS_rt_sigaction,
+                    signal,
+                    &raw const default,
+                    ptr::null_mut::<KernelSigaction>(),
+                    mem::size_of_val(&default.mask),
+                );
             }
             let mut none: libc::sigset_t = mem::zeroed();
             libc::sigemptyset(&mut none);
@@ -165,6 +173,20 @@ impl Child {
             libc::_exit(127)
         }
     }
+}
+
+/// The last real-time signal of Linux.
+const LAST_SIGNAL: i32 = 64;
+
+/// What rt_sigaction(2) takes, which is not the C library's `struct sigaction`; all zero is
+/// SIG_DFL without flags.
+#[repr(C)]
+#[derive(Default)]
+struct KernelSigaction {
+    handler: usize,
+    flags: libc::c_ulong,
+    restorer: usize,
+    mask: u64,
 }
 
 /// All signals blocked in this thread until it is dropped.

@@ -1,0 +1,105 @@
+//! How it ends: which status, how soon, and what is left behind.
+
+use rustix::process::Signal;
+
+use super::support::{Session, Tree, eventually, is_alive, number};
+
+#[test]
+fn the_programs_status_is_passed_on() {
+    let cases = [
+        ("trap 'exit 0' TERM", 0),
+        ("trap 'exit 77' TERM", 77),
+        (":", 128 + 15),
+        ("trap 'trap - INT; kill -INT $$' TERM", 128 + 2),
+    ];
+    for (trap, status) in cases {
+        let tree = Tree::new(&[]);
+        let mut session = tree.run(&[], &format!("{trap}; echo up; while :; do sleep 0.01; done"));
+        session.wait_for("up");
+        assert_eq!(session.terminate().code(), Some(status), "{trap}: {}", session.output());
+    }
+}
+
+#[test]
+fn each_signal_that_means_ending_ends_it() {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT] {
+        let tree = Tree::new(&[]);
+        let mut session = tree.run(&[], "echo up; exec sleep 1000");
+        session.wait_for("up");
+        session.signal(signal);
+        assert_eq!(session.wait().code(), Some(143), "{signal:?}: {}", session.output());
+    }
+}
+
+#[test]
+fn with_nothing_running_the_status_is_that_of_the_signal() {
+    let tree = Tree::new(&[]);
+    let mut session = tree.run(&[], "exit 3");
+    session.wait_for("waiting for a change");
+    session.signal(Signal::INT);
+    assert_eq!(session.wait().code(), Some(130));
+}
+
+#[test]
+fn nothing_of_the_group_is_left() {
+    let tree = Tree::new(&[]);
+    let mut session = tree.run(&[], "sleep 1000 & echo helper $! end; wait");
+    let helper = number(&session.wait_for("helper"), "helper ");
+    session.terminate();
+    assert!(!is_alive(helper));
+}
+
+#[test]
+fn what_ignores_signals_is_killed_at_the_second_one() {
+    let tree = Tree::new(&[]);
+    let mut session =
+        tree.run(&["--stop-timeout", "1h"], "trap '' TERM; echo up; while :; do sleep 0.1; done");
+    session.wait_for("up");
+    session.signal(Signal::TERM);
+    session.wait_for("got SIGTERM");
+    session.signal(Signal::TERM);
+    assert_eq!(session.wait().code(), Some(137), "{}", session.output());
+}
+
+#[test]
+fn the_stop_timeout_bounds_the_end() {
+    let tree = Tree::new(&[]);
+    let mut session = tree
+        .run(&["--stop-timeout", "200ms"], "trap '' TERM; echo up; while :; do sleep 0.1; done");
+    session.wait_for("up");
+    assert_eq!(session.terminate().code(), Some(137), "{}", session.output());
+}
+
+#[test]
+fn the_program_dies_with_a_stakeout_that_is_killed() {
+    let tree = Tree::new(&[]);
+    let mut session = tree.run(&[], "echo up as $$ end; exec sleep 1000");
+    let program = number(&session.wait_for("up as"), "as ");
+    session.signal(Signal::KILL);
+    eventually("the program's end", || !is_alive(program));
+}
+
+#[test]
+fn without_a_program_changes_are_shown() {
+    let tree = Tree::new(&[("a", "one")]);
+    let mut command = tree.stakeout();
+    command.args(["--interval", "20ms"]);
+    let mut session = Session::start(command);
+    session.wait_for("watching .");
+    tree.write("b", "two");
+    session.wait_for("created b");
+    session.signal(Signal::INT);
+    assert_eq!(session.wait().code(), Some(130));
+}
+
+#[test]
+fn orphans_are_reaped() {
+    let tree = Tree::new(&[]);
+    // Each inner shell leaves a process behind, which becomes stakeout's child and then ends.
+    let script = "for n in 1 2 3 4 5; do sh -c 'sleep 0.01 & :'; done; exec sleep 1000";
+    let mut session = tree.run(&["-v"], script);
+    let mut reaped = 0;
+    while reaped < 5 {
+        reaped += number(&session.wait_for("orphan"), "reaped ");
+    }
+}

@@ -1,0 +1,8 @@
+//! The binary with real programs on real trees, waiting on what it says and does.
+
+mod bad_input;
+mod choosing;
+mod ending;
+mod restarting;
+mod scan;
+mod support;

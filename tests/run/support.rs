@@ -1,0 +1,195 @@
+//! A tree, a running stakeout, and waiting for lines of its output.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use tempfile::TempDir;
+
+/// However slow the machine: what has not happened after this long will not happen.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A directory with files in it.
+pub struct Tree(TempDir);
+
+impl Tree {
+    pub fn new(files: &[(&str, &str)]) -> Self {
+        let tree = Self(tempfile::tempdir().expect("a temporary directory"));
+        for (path, text) in files {
+            tree.write(path, text);
+        }
+        tree
+    }
+
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.0.path().join(path)
+    }
+
+    pub fn write(&self, path: &str, text: &str) {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("directories");
+        fs::write(path, text).expect("a file");
+    }
+
+    /// Writes as vim and many others do: a new file, renamed over the old one.
+    pub fn save_by_rename(&self, path: &str, text: &str) {
+        let scratch = self.path(&format!("{path}~"));
+        fs::write(&scratch, text).expect("a file");
+        fs::rename(scratch, self.path(path)).expect("a rename");
+    }
+
+    /// stakeout on this tree, with none of the caller's own settings.
+    pub fn stakeout(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_stakeout"));
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("STAKEOUT_") {
+                command.env_remove(name);
+            }
+        }
+        command.current_dir(self.0.path()).stdin(Stdio::null());
+        command
+    }
+
+    /// Starts stakeout with these options on a shell script, which lies outside of the tree and
+    /// whose text is not in the log.
+    pub fn run(&self, options: &[&str], script: &str) -> Session {
+        let place = tempfile::tempdir().expect("a temporary directory");
+        let file = place.path().join("program.sh");
+        fs::write(&file, script).expect("a file");
+        let mut command = self.stakeout();
+        command.args(["--interval", "20ms"]).args(options).args(["--", "sh"]).arg(file);
+        let mut session = Session::start(command);
+        session.program = Some(place);
+        session
+    }
+}
+
+/// A stakeout that runs.
+pub struct Session {
+    child: Child,
+    lines: Receiver<String>,
+    seen: Vec<String>,
+    /// The directory of its program, removed with it.
+    program: Option<TempDir>,
+}
+
+impl Session {
+    pub fn start(mut command: Command) -> Self {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("stakeout to start");
+        let (sender, lines) = channel();
+        forward(child.stdout.take().expect("a pipe"), sender.clone());
+        forward(child.stderr.take().expect("a pipe"), sender);
+        Self { child, lines, seen: Vec::new(), program: None }
+    }
+
+    /// Waits for a line, of stakeout or its program, that contains `text`.
+    pub fn wait_for(&mut self, text: &str) -> String {
+        let until = Instant::now() + DEADLINE;
+        loop {
+            match self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(line) => {
+                    self.seen.push(line.clone());
+                    if line.contains(text) {
+                        return line;
+                    }
+                }
+                Err(error) => panic!("{error}: no line with {text:?}:\n{}", self.seen.join("\n")),
+            }
+        }
+    }
+
+    /// Waits until the program runs and a touch of a file is no change any more.
+    pub fn wait_until_settled(&mut self) {
+        self.wait_for("all files were read once");
+    }
+
+    /// The lines that were waited for and those between them, so far.
+    pub fn seen(&self, text: &str) -> usize {
+        self.seen.iter().filter(|line| line.contains(text)).count()
+    }
+
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).expect("stakeout to be there");
+    }
+
+    /// Asks it to end, and gives its exit status.
+    pub fn terminate(&mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        self.wait()
+    }
+
+    /// Waits for its end, which closes its output.
+    pub fn wait(&mut self) -> ExitStatus {
+        let until = Instant::now() + DEADLINE;
+        loop {
+            match self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(line) => self.seen.push(line),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(error) => panic!("{error}: it does not end:\n{}", self.seen.join("\n")),
+            }
+        }
+        self.child.wait().expect("a status")
+    }
+
+    pub fn output(&self) -> String {
+        self.seen.join("\n")
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // Its program dies with it.
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}
+
+fn forward(pipe: impl Read + Send + 'static, lines: Sender<String>) {
+    thread::spawn(move || {
+        for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
+            if lines.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
+                return;
+            }
+        }
+    });
+}
+
+/// The number after `key` in a line.
+pub fn number(line: &str, key: &str) -> i32 {
+    let rest = line.split(key).nth(1).unwrap_or_else(|| panic!("no {key:?} in {line:?}"));
+    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().unwrap_or_else(|_| panic!("no number after {key:?} in {line:?}"))
+}
+
+pub fn is_alive(pid: i32) -> bool {
+    let pid = Pid::from_raw(pid).expect("a pid");
+    test_kill_process(pid).is_ok() && !is_zombie(pid)
+}
+
+fn is_zombie(pid: Pid) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
+    stat.is_ok_and(|stat| stat.rsplit(')').next().is_some_and(|rest| rest.starts_with(" Z")))
+}
+
+/// Waits until `condition` holds; there is no event to wait on for it.
+pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let until = Instant::now() + DEADLINE;
+    while !condition() {
+        assert!(Instant::now() < until, "{what} did not happen");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+pub fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_default()
+}
