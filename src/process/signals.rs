@@ -33,18 +33,28 @@ pub fn name(signal: i32) -> String {
 pub const INTERRUPTS: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
 
 /// Sends every signal that concerns us, [`INTERRUPTS`] and SIGCHLD, to `send` from a thread of
-/// its own, for as long as the process lives.
+/// its own, for as long as the process lives. SIGHUP stays ignored under nohup(1).
 ///
 /// # Errors
 /// When handlers or the thread cannot be made.
 pub fn listen(send: impl Fn(i32) + Send + 'static) -> io::Result<()> {
-    let mut signals = Signals::new(INTERRUPTS.iter().chain(&[SIGCHLD]))?;
+    let heard = INTERRUPTS.iter().filter(|signal| **signal != SIGHUP || !is_ignored(SIGHUP));
+    let mut signals = Signals::new(heard.chain(&[SIGCHLD]))?;
     thread::Builder::new().name("signals".into()).spawn(move || {
         for signal in signals.forever() {
             send(signal);
         }
     })?;
     Ok(())
+}
+
+fn is_ignored(signal: i32) -> bool {
+    // SAFETY: asks for the disposition without setting one; all zero is a valid sigaction.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(signal, std::ptr::null(), &mut action) == 0
+            && action.sa_sigaction == libc::SIG_IGN
+    }
 }
 
 #[cfg(test)]

@@ -32,6 +32,22 @@ fn each_signal_that_means_ending_ends_it() {
 }
 
 #[test]
+fn under_nohup_a_hangup_does_not_end_it() {
+    let tree = Tree::new(&[("a", "one")]);
+    let mut command = std::process::Command::new("sh");
+    // What nohup(1) does.
+    command.args(["-c", "trap '' HUP; exec \"$0\" --interval 20ms"]);
+    command.arg(env!("CARGO_BIN_EXE_stakeout")).current_dir(tree.path(""));
+    let mut session = Session::start(command);
+    session.wait_for("watching .");
+    session.signal(Signal::HUP);
+    tree.write("a", "two");
+    session.wait_for("modified a");
+    session.signal(Signal::INT);
+    assert_eq!(session.wait().code(), Some(130));
+}
+
+#[test]
 fn with_nothing_running_the_status_is_that_of_the_signal() {
     let tree = Tree::new(&[]);
     let mut session = tree.run(&[], "exit 3");

@@ -3,6 +3,7 @@
 mod bad_input;
 mod choosing;
 mod ending;
+mod pid1;
 mod restarting;
 mod scan;
 mod support;

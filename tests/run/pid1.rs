@@ -1,0 +1,81 @@
+//! stakeout as PID 1 of a PID namespace. Needs root and unshare(1) from util-linux; without
+//! them these tests say that they are skipped, unless CI_ALL_TESTS is set: then they fail.
+
+use std::process::Command;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::support::{Session, Tree, read};
+
+const UNSHARE: [&str; 4] = ["--pid", "--fork", "--kill-child", "--mount-proc"];
+
+/// Starts stakeout as PID 1 on a script, as [`Tree::run`] does without a namespace.
+fn run(tree: &Tree, options: &[&str], script: &str) -> Option<Session> {
+    let works = Command::new("unshare").args(UNSHARE).arg("true").output();
+    if !works.is_ok_and(|output| output.status.success()) {
+        assert!(std::env::var_os("CI_ALL_TESTS").is_none(), "no PID namespaces here");
+        let test = std::thread::current().name().unwrap_or_default().to_owned();
+        eprintln!("skipped: {test}: needs root and unshare(1)");
+        return None;
+    }
+    tree.write(".git/program.sh", script);
+    let mut command = tree.stakeout();
+    command.args(["--interval", "20ms", "--debounce", "1ms", "-v"]).args(options);
+    command.args(["--", "sh", ".git/program.sh"]);
+    let mut outer = Command::new("unshare");
+    outer.args(UNSHARE).arg("--").arg(command.get_program()).args(command.get_args());
+    outer.current_dir(tree.path(""));
+    Some(Session::start(outer))
+}
+
+/// Sends a signal to PID 1 from outside; gives the status that it ends with.
+fn end(session: &mut Session, signal: Signal) -> Option<i32> {
+    let outer = session.pid().as_raw_nonzero();
+    let children = read(format!("/proc/{outer}/task/{outer}/children").as_ref());
+    let init = Pid::from_raw(children.trim().parse().expect("one child")).expect("a pid");
+    kill_process(init, signal).expect("PID 1 to be there");
+    session.wait().code()
+}
+
+#[test]
+fn as_pid_1_it_leaves_no_zombies_over_100_restarts() {
+    let tree = Tree::new(&[("a", "0")]);
+    // Leaves three orphans behind, each time, and waits until no process is a zombie.
+    let script = "for n in 1 2 3; do (sleep 0 & :); done
+        while grep -qs '^State:.Z' /proc/[0-9]*/status; do sleep 0.01; done
+        echo clean at $(cat a) end; exec sleep 1000";
+    let Some(mut session) = run(&tree, &[], script) else { return };
+    session.wait_for("clean at 0 end");
+    for n in 1..=100 {
+        tree.write("a", &n.to_string());
+        session.wait_for(&format!("clean at {n} end"));
+    }
+    assert_eq!(end(&mut session, Signal::TERM), Some(143), "{}", session.output());
+}
+
+#[test]
+fn as_pid_1_it_ends_on_the_signals_that_a_container_gets() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let tree = Tree::new(&[]);
+        let script = "trap 'exit 7' TERM; echo up; while :; do sleep 0.01; done";
+        let Some(mut session) = run(&tree, &[], script) else { return };
+        session.wait_for("up");
+        assert_eq!(end(&mut session, signal), Some(7), "{}", session.output());
+    }
+}
+
+#[test]
+fn as_pid_1_it_keeps_no_descriptors_of_restarts() {
+    let tree = Tree::new(&[("a", "0")]);
+    let script = "echo open $(ls /proc/1/fd | wc -l) at $(cat a) end; exec sleep 1000";
+    let Some(mut session) = run(&tree, &[], script) else { return };
+    session.wait_until_settled();
+    let mut open = Vec::new();
+    for n in 1..=30 {
+        tree.write("a", &n.to_string());
+        let line = session.wait_for(&format!("at {n} end"));
+        open.push(super::support::number(&line, "open "));
+    }
+    // A look in progress has some more open for a moment.
+    assert!(open[20..].iter().min() <= open[..10].iter().min(), "{open:?}");
+}
