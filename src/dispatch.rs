@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use crate::engine::{Action, Engine, Event, Exit, Instance, NotStarted, Policy};
+use crate::engine::{Action, Echo, Engine, Event, Exit, Instance, NotStarted, Policy};
 use crate::process::{Children, Executed, Program, signals};
 use crate::scan::{Scanner, Trouble};
+use crate::tree::Change;
 use crate::ui::{Level, Log, describe, text};
 use crate::watch::{Interval, Report, Timing, watch};
 
@@ -46,6 +47,9 @@ enum Message {
 pub struct Dispatcher {
     setup: Setup,
     engine: Engine,
+    echo: Echo,
+    /// When the program was last started.
+    started: Option<Instant>,
     children: Children,
     log: Log,
     messages: Receiver<Message>,
@@ -75,6 +79,8 @@ impl Dispatcher {
         Ok(Self {
             engine: Engine::new(setup.policy),
             setup,
+            echo: Echo::default(),
+            started: None,
             children,
             log,
             messages,
@@ -168,6 +174,7 @@ impl Dispatcher {
             Report::Changed { changes, settling } => {
                 let detail = format!(" (settled in {})", text::duration(settling));
                 self.log.write(Level::Event, describe(&changes) + &detail);
+                self.say_echo(&changes);
                 return self.tell(Event::Changed);
             }
             Report::Troubles(troubles) => self.say_troubles(&troubles),
@@ -196,6 +203,18 @@ impl Dispatcher {
         }
         self.log.write(Level::Event, line);
         self.log.write(Level::Detail, format!("the first look took {}", text::duration(took)));
+    }
+
+    fn say_echo(&mut self, changes: &[Change]) {
+        let paths = changes.iter().map(|change| change.place().path());
+        let since_start = self.started.map(|started| started.elapsed());
+        for path in self.echo.changed(paths, since_start) {
+            let path = text::path(&path);
+            let line = format!(
+                "{path} changes after every start; if the program writes it, leave it out: -i {path}"
+            );
+            self.log.write(Level::Problem, line);
+        }
     }
 
     fn say_troubles(&self, troubles: &[Trouble]) {
@@ -265,7 +284,10 @@ impl Dispatcher {
             self.log.clear_screen();
         }
         match self.children.start(instance, program) {
-            Ok(_) => None,
+            Ok(_) => {
+                self.started = Some(Instant::now());
+                None
+            }
             Err(error) => {
                 let errno = error.raw_os_error().unwrap_or_default();
                 self.tell(Event::NotStarted(instance, NotStarted::NoProcess(errno)))

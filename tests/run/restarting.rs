@@ -212,6 +212,16 @@ fn output_that_is_redirected_into_the_tree_is_no_change() {
 }
 
 #[test]
+fn a_program_that_restarts_itself_is_told_why() {
+    let tree = Tree::new(&[("a", "one")]);
+    let mut session = tree.run(&["--debounce", "1ms"], "date +%N >> app.log; exec sleep 1000");
+    session.wait_for("app.log changes after every start; if the program writes it");
+    session.wait_for("modified app.log");
+    session.terminate();
+    assert_eq!(session.seen("after every start"), 1, "{}", session.output());
+}
+
+#[test]
 fn the_program_gets_a_clean_start() {
     let tree = Tree::new(&[]);
     let script = "grep -E 'Sig(Blk|Ign)' /proc/self/status; \
