@@ -31,7 +31,7 @@ pub struct Setup {
     pub policy: Policy,
     /// The signal that asks the program to stop.
     pub stop_signal: i32,
-    /// Whether to clear the terminal before each start.
+    /// Whether to clear the terminal on each change.
     pub clear: bool,
 }
 
@@ -172,6 +172,9 @@ impl Dispatcher {
                 self.log.write(Level::Detail, format!("all files were read once, in {took}"));
             }
             Report::Changed { changes, settling } => {
+                if self.setup.clear {
+                    self.log.clear_screen();
+                }
                 let detail = format!(" (settled in {})", text::duration(settling));
                 self.log.write(Level::Event, describe(&changes) + &detail);
                 self.say_echo(&changes);
@@ -280,9 +283,6 @@ impl Dispatcher {
 
     fn start(&mut self, instance: Instance) -> Option<i32> {
         let Some(program) = &self.setup.program else { return None };
-        if self.setup.clear {
-            self.log.clear_screen();
-        }
         match self.children.start(instance, program) {
             Ok(_) => {
                 self.started = Some(Instant::now());

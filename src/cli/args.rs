@@ -128,7 +128,7 @@ pub struct Cli {
     )]
     pub stop_timeout: Duration,
 
-    /// Clear the terminal before each start
+    /// Clear the terminal on each change
     #[arg(
         long,
         env = "STAKEOUT_CLEAR",
