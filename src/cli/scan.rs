@@ -61,9 +61,8 @@ fn all_read(snapshot: &Snapshot, args: &args::Scan) -> bool {
     if args.list && !args.json {
         return true;
     }
-    let is_unread = |entry: &Entry| matches!(entry, Entry::File(file) if file.digest.is_none());
     let mut all = true;
-    for (path, _) in snapshot.entries().filter(|(_, entry)| is_unread(entry)) {
+    for (path, _) in snapshot.entries().filter(|(_, entry)| entry.is_unread()) {
         all = false;
         let why = std::fs::File::open(args.path.join(&path)).err();
         let why = why.map_or("it changed meanwhile".to_owned(), |error| reason(&error));

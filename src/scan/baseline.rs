@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::Scanner;
-use super::known::DirId;
+use super::forest::DirId;
 use super::mount::Mount;
 use super::scanner::{Job, Outcome};
 use crate::tree::{Entry, File, Snapshot};
@@ -67,14 +67,14 @@ impl Scanner {
             }
         }
         let mut jobs: Vec<Job> = Vec::new();
-        for &id in &self.order {
+        for &id in self.dirs.order() {
             let dir = self.dir(id);
             for (name, entry) in dir.contents.iter() {
                 let stamp = entry.stamp();
                 let granule = nanoseconds(dir.mount.granule(stamp));
                 let reference = now.min(newest[&stamp.device]);
                 let is_recent = stamp.ctime >= reference.saturating_sub(granule);
-                if is_recent && is_plausible(stamp.ctime) && is_unread(entry) {
+                if is_recent && is_plausible(stamp.ctime) && entry.is_unread() {
                     jobs.push((id, name.to_os_string()));
                 }
             }
@@ -85,7 +85,7 @@ impl Scanner {
             let stamp = self.dir(*id).contents.get(name).map(|entry| *entry.stamp());
             let granule =
                 stamp.map_or(Mount::COARSEST, |stamp| self.dir(*id).mount.granule(&stamp));
-            self.racy.entry(*id).or_default().insert(name.clone(), Instant::now() + granule);
+            self.racy.insert(*id, name, Instant::now() + granule);
         }
         self.adopt(results);
         read
@@ -95,7 +95,7 @@ impl Scanner {
     /// first look the same, so that what it reads is proven. `None` when it is done.
     pub fn baseline_after(&self) -> Option<Duration> {
         let pending = self.baseline.pending.iter();
-        let dirs = pending.filter_map(|&id| self.known_dir(id));
+        let dirs = pending.filter_map(|&id| self.dirs.get(id));
         dirs.map(|dir| dir.stamp.map_or(Mount::COARSEST, |stamp| dir.mount.granule(&stamp))).max()
     }
 
@@ -128,9 +128,9 @@ impl Scanner {
 
     fn unread_from(&self, id: DirId, position: usize) -> Vec<(usize, OsString, u64)> {
         let limit = self.plan.hash_limit.unwrap_or(u64::MAX);
-        let Some(dir) = self.known_dir(id) else { return Vec::new() };
+        let Some(dir) = self.dirs.get(id) else { return Vec::new() };
         let entries = dir.contents.iter().enumerate().skip(position);
-        let unread = entries.filter(|(_, (_, entry))| is_unread(entry));
+        let unread = entries.filter(|(_, (_, entry))| entry.is_unread());
         unread
             .map(|(at, (name, entry))| (at, name.to_os_string(), entry.stamp().size))
             .filter(|(_, _, size)| *size <= limit)
@@ -153,8 +153,13 @@ impl Scanner {
     fn adopt(&mut self, results: Vec<(Job, Outcome)>) {
         let mut by_dir: HashMap<DirId, HashMap<OsString, File>> = HashMap::new();
         for ((id, name), outcome) in results {
-            if let Ok(Some(Entry::File(file))) = outcome {
-                by_dir.entry(id).or_default().insert(name, file);
+            match outcome {
+                Ok(Some(Entry::File(file))) => {
+                    by_dir.entry(id).or_default().insert(name, file);
+                }
+                Ok(_) => {}
+                // The next look tries again, and says why it cannot be read.
+                Err(_) => self.racy.insert(id, &name, Instant::now()),
             }
         }
         let mut is_new = false;
@@ -174,8 +179,4 @@ impl Scanner {
             self.publish();
         }
     }
-}
-
-fn is_unread(entry: &Entry) -> bool {
-    matches!(entry, Entry::File(file) if file.digest.is_none())
 }

@@ -5,12 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::forest::DirId;
 use super::mount::Mount;
 use super::rules::{Rules, Source};
 use crate::tree::{Dir, Stamp};
-
-/// A directory's index in the scanner's flat array. Valid within one look; used again after.
-pub(super) type DirId = usize;
 
 #[derive(Debug)]
 pub(super) struct KnownDir {

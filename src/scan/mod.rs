@@ -13,11 +13,13 @@
 mod baseline;
 mod check;
 mod content;
+mod forest;
 mod known;
 mod list;
 mod mount;
 mod open;
 mod plan;
+mod racy;
 pub mod reference;
 mod root;
 mod rules;

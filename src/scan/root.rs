@@ -4,36 +4,83 @@
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 
+use super::forest::DirId;
 use super::open;
+use super::plan::Root;
+use super::rules::{Above, Rules};
 
-/// A root that could be opened.
+/// What a scanner keeps of a root from one look to the next.
+#[derive(Debug)]
+pub(super) struct KnownRoot {
+    pub(super) place: Root,
+    /// Its top directory, once it could be opened.
+    pub(super) top: Option<DirId>,
+    /// What it was opened as in this look.
+    pub(super) now: Option<OpenRoot>,
+    /// Where it was last found.
+    pub(super) last: Option<Found>,
+    /// The rules that the directories above it bring.
+    pub(super) above: Arc<Rules>,
+    sources: Option<Above>,
+}
+
+/// Where a root was found, and as which directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    /// The root's absolute path without symbolic links.
+    pub(super) real: PathBuf,
+    /// Device and inode of the directory.
+    identity: (u64, u64),
+}
+
+/// A root that is open for a look.
 #[derive(Debug)]
 pub(super) struct OpenRoot {
     /// The directory, or for a single file the directory that it is in.
     pub(super) directory: OwnedFd,
-    /// The root's absolute path without symbolic links.
-    pub(super) real: PathBuf,
     /// For a single file: its name in the directory.
     pub(super) single: Option<OsString>,
+    found: Found,
+}
+
+impl KnownRoot {
+    pub(super) fn new(place: Root) -> Self {
+        let above = Rules::none();
+        Self { place, top: None, now: None, last: None, above, sources: None }
+    }
+
+    /// Opens it for as long as it is being read.
+    pub(super) fn open(&mut self) -> Result<(), Errno> {
+        self.now = None;
+        self.now = Some(OpenRoot::open(&self.place.path, self.last.as_ref())?);
+        Ok(())
+    }
+
+    /// Finds out whether it is another directory than at the last look, or under other rules.
+    /// Does nothing where it is not open.
+    pub(super) fn refresh(&mut self, ignore_files: bool) -> bool {
+        let Some(opened) = &self.now else { return false };
+        let has_moved = self.last.as_ref() != Some(&opened.found);
+        let is_outdated = self.sources.as_ref().is_none_or(Above::is_outdated);
+        self.last = Some(opened.found.clone());
+        if ignore_files && (has_moved || is_outdated) {
+            let above = Above::read(opened.base());
+            self.above = Arc::clone(&above.rules);
+            self.sources = Some(above);
+        }
+        has_moved || ignore_files && is_outdated
+    }
 }
 
 impl OpenRoot {
-    pub(super) fn open(path: &Path, known: Option<(&Path, (u64, u64))>) -> Result<Self, Errno> {
-        match open_directory(path) {
-            Ok(directory) => {
-                let stamp = open::stamp(&directory)?;
-                let real = match known {
-                    Some((real, identity)) if identity == (stamp.device, stamp.inode) => {
-                        real.to_path_buf()
-                    }
-                    _ => resolve(path)?,
-                };
-                Ok(Self { directory, real, single: None })
-            }
+    fn open(path: &Path, known: Option<&Found>) -> Result<Self, Errno> {
+        let (directory, single) = match open_directory(path) {
+            Ok(directory) => (directory, None),
             // A file may be reached through links that are swapped (as Kubernetes does with a
             // ConfigMap), so it is resolved every time.
             Err(Errno::NOTDIR) => {
@@ -41,25 +88,26 @@ impl OpenRoot {
                 let (Some(parent), Some(name)) = (real.parent(), real.file_name()) else {
                     return Err(Errno::NOTDIR);
                 };
-                let directory = open_directory(parent)?;
-                let single = Some(name.to_os_string());
-                Ok(Self { directory, real, single })
+                (open_directory(parent)?, Some(name.to_os_string()))
             }
-            Err(error) => Err(error),
-        }
+            Err(error) => return Err(error),
+        };
+        let stamp = open::stamp(&directory)?;
+        let identity = (stamp.device, stamp.inode);
+        let real = match known {
+            Some(known) if known.identity == identity && single.is_none() => known.real.clone(),
+            _ => resolve(path)?,
+        };
+        Ok(Self { directory, single, found: Found { real, identity } })
     }
 
     /// The absolute path of the directory whose names are scanned.
     pub(super) fn base(&self) -> &Path {
+        let real = &self.found.real;
         match &self.single {
-            Some(_) => self.real.parent().unwrap_or(&self.real),
-            None => &self.real,
+            Some(_) => real.parent().unwrap_or(real),
+            None => real,
         }
-    }
-
-    /// Device and inode of the directory.
-    pub(super) fn identity(&self) -> Result<(u64, u64), Errno> {
-        open::stamp(&self.directory).map(|stamp| (stamp.device, stamp.inode))
     }
 }
 

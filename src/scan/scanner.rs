@@ -17,10 +17,11 @@ use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use rustix::io::Errno;
 
 use super::check::{Check, check, is_gone};
-use super::known::{DirId, KnownDir};
+use super::forest::{DirId, Forest};
+use super::known::KnownDir;
 use super::list::{Found, Listing, Surroundings, Unlisted, list};
-use super::root::OpenRoot;
-use super::rules::{Above, Rules};
+use super::racy::Racy;
+use super::root::KnownRoot;
 use super::{Plan, Trouble, Verb, baseline::Baseline, content, open};
 use crate::tree::{Dir, Entry, File, Place, Snapshot, Stamp};
 
@@ -32,31 +33,13 @@ const BATCH: usize = 16;
 #[derive(Debug)]
 pub struct Scanner {
     pub(super) plan: Plan,
-    pub(super) pool: ThreadPool,
+    pool: ThreadPool,
     roots: Vec<KnownRoot>,
-    dirs: Vec<Option<KnownDir>>,
-    /// Free places in `dirs`, for directories that are found later.
-    free: Vec<DirId>,
-    /// The ids of all known directories, sorted by path.
-    pub(super) order: Vec<DirId>,
+    pub(super) dirs: Forest,
     pub(super) racy: Racy,
     pub(super) baseline: Baseline,
     snapshot: Snapshot,
     is_first: bool,
-}
-
-/// Entries whose stamp proves nothing before the time beside them.
-type Racy = HashMap<DirId, HashMap<OsString, Instant>>;
-
-#[derive(Debug)]
-struct KnownRoot {
-    place: super::Root,
-    top: Option<DirId>,
-    /// The directory that was there at the last look, and its device and inode.
-    last: Option<(PathBuf, (u64, u64))>,
-    above: Arc<Rules>,
-    above_sources: Option<Above>,
-    now: Option<OpenRoot>,
 }
 
 /// What one look found.
@@ -78,8 +61,6 @@ struct Progress {
     touched: HashMap<DirId, HashMap<OsString, Slot>>,
     hidden: Vec<Place>,
     troubles: Vec<Trouble>,
-    removed: Vec<DirId>,
-    dirs_changed: bool,
     read: usize,
 }
 
@@ -87,7 +68,7 @@ struct Progress {
 #[derive(Clone, Debug)]
 enum Slot {
     Is(Entry),
-    /// To be read; until then what is known: the entry before, and the stamp it has now.
+    /// To be read: the entry as it was known, and the stamp that a listing found.
     Read(Option<Entry>, Stamp),
 }
 
@@ -102,22 +83,12 @@ impl Scanner {
     /// When no threads can be made.
     pub fn new(plan: Plan) -> Result<Self, ThreadPoolBuildError> {
         let pool = ThreadPoolBuilder::new().thread_name(|n| format!("scan-{n}")).build()?;
-        let roots = plan.roots.iter().map(|place| KnownRoot {
-            place: place.clone(),
-            top: None,
-            last: None,
-            above: Rules::none(),
-            above_sources: None,
-            now: None,
-        });
         Ok(Self {
-            roots: roots.collect(),
+            roots: plan.roots.iter().cloned().map(KnownRoot::new).collect(),
             plan,
             pool,
-            dirs: Vec::new(),
-            free: Vec::new(),
-            order: Vec::new(),
-            racy: HashMap::new(),
+            dirs: Forest::default(),
+            racy: Racy::default(),
             baseline: Baseline::default(),
             snapshot: Snapshot::default(),
             is_first: true,
@@ -137,9 +108,8 @@ impl Scanner {
     /// When the next stamp that proves nothing yet can be proven by another look; `None` once
     /// all are.
     pub fn next_proof(&self) -> Option<Instant> {
-        let entries = self.racy.values().flat_map(|names| names.values().copied());
-        let dirs = self.known().filter_map(|(_, known)| known.racy_until);
-        entries.chain(dirs).min()
+        let dirs = self.dirs.iter().filter_map(|dir| dir.racy_until);
+        self.racy.next().into_iter().chain(dirs).min()
     }
 
     /// Looks at the whole tree. The first look reads no content: its files have no digest until
@@ -156,7 +126,7 @@ impl Scanner {
         self.read_touched(now, &mut progress);
         self.commit(&mut progress);
         if std::mem::take(&mut self.is_first) {
-            self.baseline.begin(&self.order);
+            self.baseline.begin(self.dirs.order());
         }
         self.close_roots();
         Look {
@@ -167,44 +137,21 @@ impl Scanner {
         }
     }
 
-    pub(super) fn known_dir(&self, id: DirId) -> Option<&KnownDir> {
-        self.dirs[id].as_ref()
-    }
-
+    /// A directory that is known to be there.
     pub(super) fn dir(&self, id: DirId) -> &KnownDir {
-        self.known_dir(id).expect("ids are dropped together with their directories")
+        self.dirs.get(id).expect("only live directories are asked for")
     }
 
     fn dir_mut(&mut self, id: DirId) -> &mut KnownDir {
-        self.dirs[id].as_mut().expect("ids are dropped together with their directories")
-    }
-
-    fn known(&self) -> impl Iterator<Item = (DirId, &KnownDir)> {
-        self.dirs.iter().enumerate().filter_map(|(id, dir)| Some((id, dir.as_ref()?)))
-    }
-
-    fn insert(&mut self, dir: KnownDir, progress: &mut Progress) -> DirId {
-        progress.dirs_changed = true;
-        if let Some(id) = self.free.pop() {
-            self.dirs[id] = Some(dir);
-            return id;
-        }
-        self.dirs.push(Some(dir));
-        self.dirs.len() - 1
+        self.dirs.get_mut(id).expect("only live directories are asked for")
     }
 
     /// Forgets a directory and all below it. Its entries count as removed, or, if `hide`, as
     /// never having been part of the tree.
     fn remove(&mut self, id: DirId, hide: bool, progress: &mut Progress) {
-        let mut stack = vec![id];
-        while let Some(id) = stack.pop() {
-            let Some(dir) = self.dirs[id].take() else { continue };
-            stack.extend(dir.children.iter().map(|(_, child)| *child));
-            self.racy.remove(&id);
+        for (id, dir) in self.dirs.remove(id) {
+            self.racy.remove_dir(id);
             progress.touched.remove(&id);
-            // The id may still be in this look's queues, so it is not used again before the end.
-            progress.removed.push(id);
-            progress.dirs_changed = true;
             if hide {
                 let names = dir.contents.iter().map(|(name, _)| name.to_os_string());
                 let places = names.map(|name| Place { dir: Arc::clone(&dir.path), name });
@@ -215,25 +162,14 @@ impl Scanner {
 
     /// Opens every root for as long as it is being read; gives those that cannot be opened.
     pub(super) fn open_roots(&mut self) -> Vec<Trouble> {
-        let mut troubles = Vec::new();
-        for root in &mut self.roots {
-            let known = root.last.as_ref().map(|(real, identity)| (real.as_path(), *identity));
-            root.now = match OpenRoot::open(&root.place.path, known) {
-                Ok(opened) => Some(opened),
-                Err(error) => {
-                    troubles.push(Trouble::new(&root.place.path, Verb::Open, error));
-                    None
-                }
-            };
-        }
-        troubles
+        let opened = self.roots.iter_mut().map(|root| (root.open(), &root.place.path));
+        let failed = opened.filter_map(|(opened, path)| Some((opened.err()?, path)));
+        failed.map(|(error, path)| Trouble::new(path, Verb::Open, error)).collect()
     }
 
     /// Lets go of the roots, so that they can be unmounted between looks.
     pub(super) fn close_roots(&mut self) {
-        for root in &mut self.roots {
-            root.now = None;
-        }
+        self.roots.iter_mut().for_each(|root| root.now = None);
     }
 
     /// Checks what is known under every root that could be opened; gives what has to be listed.
@@ -242,12 +178,11 @@ impl Scanner {
         for index in 0..self.roots.len() {
             queue.extend(self.refresh_root(index, progress));
         }
-        let dirs = &self.dirs;
-        let roots = &self.roots;
+        let (dirs, roots) = (&self.dirs, &self.roots);
         let checked: Vec<(DirId, Check)> = self.pool.install(|| {
-            let known = self.order.par_iter().with_min_len(BATCH);
+            let known = dirs.order().par_iter().with_min_len(BATCH);
             let checks = known.filter_map(|&id| {
-                let dir = dirs[id].as_ref()?;
+                let dir = dirs.get(id)?;
                 let root = roots[dir.root].now.as_ref()?;
                 let check = check(&root.directory, dir, now);
                 let is_nothing = matches!(&check, Check::Seen(seen) if seen.is_nothing());
@@ -283,52 +218,26 @@ impl Scanner {
         queue
     }
 
-    /// Finds out whether a root is still the one it was; gives the directories to list because
-    /// it is not.
-    fn refresh_root(&mut self, index: usize, progress: &mut Progress) -> Vec<DirId> {
-        let ignore_files = self.plan.ignore_files;
+    /// Finds out whether a root is still the one it was; gives its top directory where that is
+    /// new.
+    fn refresh_root(&mut self, index: usize, progress: &mut Progress) -> Option<DirId> {
         let root = &mut self.roots[index];
-        let Some(opened) = &root.now else { return Vec::new() };
-        let identity = match opened.identity() {
-            Ok(identity) => identity,
-            Err(error) => {
-                progress.troubles.push(Trouble::new(&root.place.path, Verb::Stat, error));
-                root.now = None;
-                return Vec::new();
+        let must_list = root.refresh(self.plan.ignore_files);
+        let single = root.now.as_ref()?.single.clone();
+        if let Some(id) = root.top {
+            let top = self.dir_mut(id);
+            if top.single.is_some() == single.is_some() {
+                top.must_list |= must_list || top.single != single;
+                top.single = single;
+                return None;
             }
-        };
-        let single = opened.single.clone();
-        let last = Some((opened.real.clone(), identity));
-        let is_outdated = root.above_sources.as_ref().is_none_or(Above::is_outdated);
-        let has_moved = root.last != last;
-        root.last = last;
-        if ignore_files && (has_moved || is_outdated) {
-            let above = Above::read(opened.base());
-            root.above = Arc::clone(&above.rules);
-            root.above_sources = Some(above);
+            // It was a file and is a directory, or the other way round.
+            self.remove(id, false, progress);
         }
-        let rules = Arc::clone(&root.above);
-        let known = root.top;
-        if let Some(top) = known
-            && self.dir(top).single.is_some() == single.is_some()
-        {
-            let dir = self.dir_mut(top);
-            if dir.single != single {
-                dir.single = single;
-                dir.must_list = true;
-            }
-            if has_moved || is_outdated && ignore_files {
-                dir.must_list = true;
-            }
-            return Vec::new();
-        }
-        if let Some(top) = known {
-            self.remove(top, false, progress);
-        }
-        let label = self.roots[index].place.label.clone();
-        let top = self.insert(KnownDir::top(index, &label, single, rules), progress);
-        self.roots[index].top = Some(top);
-        vec![top]
+        let root = &mut self.roots[index];
+        let top = KnownDir::top(index, &root.place.label, single, Arc::clone(&root.above));
+        root.top = Some(self.dirs.insert(top));
+        root.top
     }
 
     /// Lists these directories; gives those to list next: new ones, ones under other rules than
@@ -341,11 +250,14 @@ impl Scanner {
     ) -> Vec<DirId> {
         let other_roots: HashSet<PathBuf> = match self.roots.len() {
             1 => HashSet::new(),
-            _ => self.roots.iter().filter_map(|root| Some(root.last.as_ref()?.0.clone())).collect(),
+            _ => {
+                let found = self.roots.iter().filter_map(|root| root.last.as_ref());
+                found.map(|found| found.real.clone()).collect()
+            }
         };
         let listings: Vec<(DirId, Result<Listing, Unlisted>)> = self.pool.install(|| {
             let lists = queue.into_par_iter().filter_map(|id| {
-                let dir = self.dirs[id].as_ref()?;
+                let dir = self.dirs.get(id)?;
                 let root = &self.roots[dir.root];
                 let opened = root.now.as_ref()?;
                 let above = dir.parent.map_or(&root.above, |parent| &self.dir(parent).rules);
@@ -362,7 +274,7 @@ impl Scanner {
         });
         let mut next = Vec::new();
         for (id, listing) in listings {
-            if self.dirs[id].is_none() {
+            if self.dirs.get(id).is_none() {
                 // Removed by another listing of this round.
                 continue;
             }
@@ -391,7 +303,7 @@ impl Scanner {
     ) {
         progress.troubles.extend(listing.troubles);
         let is_first = self.is_first;
-        let dir = self.dirs[id].as_mut().expect("the caller knows it");
+        let dir = self.dirs.get_mut(id).expect("it was listed");
         let granule = listing.mount.granule(&listing.stamp);
         // Taken after the listing: only names made within a granule from now can go unnoticed.
         let due = Instant::now() + granule;
@@ -418,7 +330,7 @@ impl Scanner {
                 Found::Link(link) => {
                     let entry = Entry::Link(link);
                     if !is_first && before != Some(&entry) {
-                        self.racy.entry(id).or_default().insert(name.clone(), due);
+                        self.racy.insert(id, &name, due);
                     }
                     Slot::Is(entry)
                 }
@@ -455,7 +367,7 @@ impl Scanner {
             listed.iter().filter(|name| !kept.contains(name)).cloned().collect();
         for name in new {
             let child = self.dir(id).child(id, &name);
-            let child = self.insert(child, progress);
+            let child = self.dirs.insert(child);
             next.push(child);
             children.push((name, child));
         }
@@ -467,26 +379,22 @@ impl Scanner {
 
     /// Adds the entries whose stamp can be proven now to those that will be read.
     fn recheck_racy(&mut self, now: Instant, progress: &mut Progress) {
-        for (&id, names) in &self.racy {
-            let Some(dir) = self.dirs[id].as_ref() else { continue };
+        for (id, name) in self.racy.due(now) {
+            let dir = self.dir(id);
             if self.roots[dir.root].now.is_none() {
                 continue;
             }
-            for name in names.iter().filter(|(_, due)| **due <= now).map(|(name, _)| name) {
-                let slots = progress.touched.entry(id).or_insert_with(|| slots_of(&dir.contents));
-                if let Some(Slot::Is(entry)) = slots.get(name) {
-                    let again = Slot::Read(Some(entry.clone()), *entry.stamp());
-                    slots.insert(name.clone(), again);
+            let slots = progress.touched.entry(id).or_insert_with(|| slots_of(&dir.contents));
+            match slots.get_mut(&name) {
+                Some(slot) => {
+                    if let Slot::Is(entry) = slot {
+                        *slot = Slot::Read(Some(entry.clone()), *entry.stamp());
+                    }
                 }
+                // What is not there any more needs no proof.
+                None => self.racy.remove(id, &name),
             }
         }
-        // What a listing no longer has needs no proof.
-        self.racy.retain(|id, names| {
-            if let Some(slots) = progress.touched.get(id) {
-                names.retain(|name, _| slots.contains_key(name));
-            }
-            !names.is_empty()
-        });
     }
 
     fn read_touched(&mut self, now: Instant, progress: &mut Progress) {
@@ -499,43 +407,40 @@ impl Scanner {
         for ((id, name), outcome) in self.read(jobs) {
             let slots = progress.touched.get_mut(&id).expect("a job comes from a touched one");
             let Some(Slot::Read(before, stamp)) = slots.remove(&name) else { continue };
-            let due = self.racy.get(&id).and_then(|names| names.get(&name)).copied();
-            let dir = self.dirs[id].as_mut().expect("a touched directory is known");
+            let dir = self.dirs.get_mut(id).expect("a touched directory is known");
             let place = Place { dir: Arc::clone(&dir.path), name };
-            // A stamp is proven by reading after its granule, if it is still the same one.
-            let is_proven = |entry: &Entry| {
-                let is_same = before.as_ref().is_some_and(|old| old.stamp() == entry.stamp());
-                is_same && due.is_some_and(|due| due <= now)
-            };
             let entry = match outcome {
-                Ok(Some(entry)) => entry,
+                Ok(Some(entry)) => {
+                    // Reading again after the granule proves a stamp that is still the same.
+                    let is_again = |old: &Entry| {
+                        old.stamp() == entry.stamp() && old.is_unread() == entry.is_unread()
+                    };
+                    let is_same = before.is_some_and(|old| is_again(&old));
+                    if is_same && self.racy.is_due(id, &place.name, now) {
+                        self.racy.remove(id, &place.name);
+                    } else {
+                        let due = Instant::now() + dir.mount.granule(entry.stamp());
+                        self.racy.insert(id, &place.name, due);
+                    }
+                    entry
+                }
                 // Gone, or something that is no entry: the next look lists and sees.
                 Ok(None) | Err(Errno::NOENT | Errno::LOOP | Errno::AGAIN | Errno::INVAL) => {
                     dir.must_list = true;
                     match before {
-                        Some(before) => slots.insert(place.name, Slot::Is(before)),
+                        Some(before) => before,
                         None => continue,
-                    };
-                    continue;
+                    }
                 }
                 Err(error) => {
                     progress.troubles.push(Trouble::new(place.path(), Verb::Read, error));
-                    // What was known stands, with its old stamp, so that it is tried again.
-                    let unread = || Entry::File(File { stamp, digest: None });
-                    slots.insert(place.name, Slot::Is(before.unwrap_or_else(unread)));
-                    continue;
+                    // It is due at once: each look tries again until it can be read.
+                    self.racy.insert(id, &place.name, now);
+                    before.unwrap_or(Entry::File(File { stamp, digest: None }))
                 }
             };
-            let names = self.racy.entry(id).or_default();
-            if is_proven(&entry) {
-                names.remove(&place.name);
-            } else {
-                let due = Instant::now() + dir.mount.granule(entry.stamp());
-                names.insert(place.name.clone(), due);
-            }
             slots.insert(place.name, Slot::Is(entry));
         }
-        self.racy.retain(|_, names| !names.is_empty());
     }
 
     /// Reads entries, each directory's together so that it is opened once for several.
@@ -567,19 +472,13 @@ impl Scanner {
 
     /// Makes what was found the known state, and a snapshot of it.
     fn commit(&mut self, progress: &mut Progress) {
-        let mut is_new = progress.dirs_changed;
+        let mut is_new = self.dirs.tidy();
         for (id, slots) in progress.touched.drain() {
             let entries = slots.into_iter().map(|(name, slot)| match slot {
                 Slot::Is(entry) => (name, entry),
                 Slot::Read(..) => unreachable!("every slot was read"),
             });
             is_new |= self.replace(id, entries.collect());
-        }
-        if progress.dirs_changed {
-            self.free.append(&mut progress.removed);
-            let mut order: Vec<DirId> = self.known().map(|(id, _)| id).collect();
-            order.sort_by(|a, b| self.dir(*a).path.as_os_str().cmp(self.dir(*b).path.as_os_str()));
-            self.order = order;
         }
         if is_new {
             self.publish();
@@ -598,7 +497,7 @@ impl Scanner {
     }
 
     pub(super) fn publish(&mut self) {
-        let dirs = self.order.iter().map(|&id| {
+        let dirs = self.dirs.order().iter().map(|&id| {
             let dir = self.dir(id);
             (Arc::clone(&dir.path), Arc::clone(&dir.contents))
         });

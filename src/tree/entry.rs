@@ -69,6 +69,11 @@ impl Entry {
         }
     }
 
+    /// Whether it is a file whose content is not known.
+    pub fn is_unread(&self) -> bool {
+        matches!(self, Entry::File(file) if file.digest.is_none())
+    }
+
     /// Whether a program that reads the tree would find the same here: same kind, same content,
     /// same executable bit, same link target. Owner, times and other mode bits do not count.
     ///

@@ -164,6 +164,45 @@ fn a_vanished_root_is_trouble_not_deletion() {
 }
 
 #[test]
+fn what_cannot_be_read_is_told_of_at_each_look_until_it_can() {
+    let mut tree = Watched::new(&[("a", "1")]);
+    if rustix::process::geteuid().is_root() {
+        return as_another_user(&mut tree);
+    }
+    unreadable(&mut tree);
+}
+
+fn as_another_user(tree: &mut Watched) {
+    // Only this thread and those that it starts; the scanner's are started below.
+    let nobody = rustix::process::Uid::from_raw(65534);
+    fs::set_permissions(tree.path(""), PermissionsExt::from_mode(0o777)).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            rustix::thread::set_thread_res_uid(nobody, nobody, nobody).unwrap();
+            tree.renew();
+            unreadable(tree);
+        });
+    });
+}
+
+fn unreadable(tree: &mut Watched) {
+    tree.write("secret", "1");
+    fs::set_permissions(tree.path("secret"), PermissionsExt::from_mode(0o000)).unwrap();
+    for _ in 0..3 {
+        let troubles = tree.scanner.look().troubles;
+        let reasons: Vec<_> = troubles.iter().map(|trouble| trouble.reason()).collect();
+        assert_eq!(reasons, ["Permission denied"]);
+        assert_eq!(troubles[0].path, tree.path("secret"));
+    }
+    fs::set_permissions(tree.path("secret"), PermissionsExt::from_mode(0o600)).unwrap();
+    assert_eq!(tree.changes(), ["created secret"]);
+    fs::set_permissions(tree.path("secret"), PermissionsExt::from_mode(0o000)).unwrap();
+    assert_eq!(tree.scanner.look().troubles.len(), 1);
+    fs::set_permissions(tree.path("secret"), PermissionsExt::from_mode(0o600)).unwrap();
+    assert_eq!(tree.changes(), [""; 0], "unreadable was neither removed nor changed");
+}
+
+#[test]
 fn an_edited_ignore_file_hides_without_deleting() {
     let mut tree = Watched::with_rules(&[(".gitignore", ""), ("out/log", "1"), ("a", "1")], true);
     tree.write(".gitignore", "out/\n");

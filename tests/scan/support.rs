@@ -29,11 +29,21 @@ impl Watched {
         }
         let scanner = Scanner::new(plan(directory.path(), ignore_files)).expect("threads");
         let mut watched = Self { directory, scanner, base: Snapshot::default() };
-        watched.scanner.look();
-        while watched.scanner.read_baseline().is_more {}
-        watched.settle();
-        watched.base = watched.scanner.snapshot().clone();
+        watched.begin();
         watched
+    }
+
+    /// Watches anew with a scanner whose threads are started here, as this thread's user.
+    pub fn renew(&mut self) {
+        self.scanner = Scanner::new(plan(self.directory.path(), false)).expect("threads");
+        self.begin();
+    }
+
+    fn begin(&mut self) {
+        self.scanner.look();
+        while self.scanner.read_baseline().is_more {}
+        self.settle();
+        self.base = self.scanner.snapshot().clone();
     }
 
     pub fn path(&self, path: &str) -> PathBuf {

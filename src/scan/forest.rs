@@ -1,0 +1,82 @@
+//! The forest: all known directories, in one flat array.
+
+use super::known::KnownDir;
+
+/// A directory's index in the array. Valid within one look; used again after.
+pub(super) type DirId = usize;
+
+/// Known directories, found by id or in the order of their paths.
+#[derive(Debug, Default)]
+pub(super) struct Forest {
+    dirs: Vec<Option<KnownDir>>,
+    /// The ids of all directories as of the last [`Forest::tidy`], sorted by path.
+    order: Vec<DirId>,
+    /// Places to use again.
+    free: Vec<DirId>,
+    /// Places that were given up in this look. They may still be in its queues, and are free
+    /// only after it.
+    removed: Vec<DirId>,
+    is_changed: bool,
+}
+
+impl Forest {
+    /// The directory with this id, unless it was removed in this look.
+    pub(super) fn get(&self, id: DirId) -> Option<&KnownDir> {
+        self.dirs[id].as_ref()
+    }
+
+    /// The same, to be changed.
+    pub(super) fn get_mut(&mut self, id: DirId) -> Option<&mut KnownDir> {
+        self.dirs[id].as_mut()
+    }
+
+    /// All directories that were known when the look began, sorted by path.
+    pub(super) fn order(&self) -> &[DirId] {
+        &self.order
+    }
+
+    /// All directories, in no order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &KnownDir> {
+        self.dirs.iter().flatten()
+    }
+
+    pub(super) fn insert(&mut self, dir: KnownDir) -> DirId {
+        self.is_changed = true;
+        if let Some(id) = self.free.pop() {
+            self.dirs[id] = Some(dir);
+            return id;
+        }
+        self.dirs.push(Some(dir));
+        self.dirs.len() - 1
+    }
+
+    /// Takes out a directory and all below it.
+    pub(super) fn remove(&mut self, id: DirId) -> Vec<(DirId, KnownDir)> {
+        let mut taken = Vec::new();
+        let mut stack = vec![id];
+        while let Some(id) = stack.pop() {
+            let Some(dir) = self.dirs[id].take() else { continue };
+            stack.extend(dir.children.iter().map(|(_, child)| *child));
+            self.removed.push(id);
+            taken.push((id, dir));
+        }
+        self.is_changed |= !taken.is_empty();
+        taken
+    }
+
+    /// Ends a look: removed ids become free, and the order true. Says whether directories came
+    /// or went.
+    pub(super) fn tidy(&mut self) -> bool {
+        if !self.is_changed {
+            return false;
+        }
+        self.free.append(&mut self.removed);
+        let dirs = &self.dirs;
+        let key = |id: &DirId| dirs[*id].as_ref().map(|dir| dir.path.as_os_str());
+        let mut order: Vec<DirId> = (0..self.dirs.len()).filter(|id| dirs[*id].is_some()).collect();
+        order.sort_by(|a, b| key(a).cmp(&key(b)));
+        self.order = order;
+        self.is_changed = false;
+        true
+    }
+}
