@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::Scanner;
 use super::forest::DirId;
 use super::mount::Mount;
-use super::scanner::{Job, Outcome};
+use super::touched::{Job, Outcome};
 use crate::tree::{Entry, File, Snapshot};
 
 /// One step reads so many files or bytes, whichever is reached first: on a usual disk, some

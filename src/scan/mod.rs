@@ -24,6 +24,7 @@ pub mod reference;
 mod root;
 mod rules;
 mod scanner;
+mod touched;
 mod trouble;
 
 pub use baseline::Filled;

@@ -3,7 +3,7 @@
 //! A look goes through these steps, each spread over the threads of a rayon pool:
 //! 1. [`check`](super::check) every known directory: one `fstatat(2)` for each entry;
 //! 2. [`list`](super::list) those that were touched, and then what is new in them;
-//! 3. read the entries whose stamp is another or not yet proven ("racy");
+//! 3. [read](super::touched) the entries whose stamp is another or not yet proven ("racy");
 //! 4. put a new snapshot together that shares every unchanged directory with the old one.
 
 use std::collections::{HashMap, HashSet};
@@ -14,16 +14,16 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
-use rustix::io::Errno;
 
-use super::check::{Check, check, is_gone};
+use super::check::{Check, check};
 use super::forest::{DirId, Forest};
 use super::known::KnownDir;
 use super::list::{Found, Listing, Surroundings, Unlisted, list};
 use super::racy::Racy;
 use super::root::KnownRoot;
-use super::{Plan, Trouble, Verb, baseline::Baseline, content, open};
-use crate::tree::{Dir, Entry, File, Place, Snapshot, Stamp};
+use super::touched::{Progress, Slot, slots_of};
+use super::{Plan, Trouble, Verb, baseline::Baseline};
+use crate::tree::{Dir, Entry, File, Place, Snapshot};
 
 /// Directories a thread takes at a time: few enough to share the work evenly, many enough that
 /// handing them out costs nothing.
@@ -33,8 +33,8 @@ const BATCH: usize = 16;
 #[derive(Debug)]
 pub struct Scanner {
     pub(super) plan: Plan,
-    pool: ThreadPool,
-    roots: Vec<KnownRoot>,
+    pub(super) pool: ThreadPool,
+    pub(super) roots: Vec<KnownRoot>,
     pub(super) dirs: Forest,
     pub(super) racy: Racy,
     pub(super) baseline: Baseline,
@@ -54,27 +54,6 @@ pub struct Look {
     /// How many files were read.
     pub read: usize,
 }
-
-/// A look in progress.
-#[derive(Default)]
-struct Progress {
-    touched: HashMap<DirId, HashMap<OsString, Slot>>,
-    hidden: Vec<Place>,
-    troubles: Vec<Trouble>,
-    read: usize,
-}
-
-/// What will stand at a name in a directory that was touched.
-#[derive(Clone, Debug)]
-enum Slot {
-    Is(Entry),
-    /// To be read: the entry as it was known, and the stamp that a listing found.
-    Read(Option<Entry>, Stamp),
-}
-
-/// Where to read, and what was read there.
-pub(super) type Job = (DirId, OsString);
-pub(super) type Outcome = Result<Option<Entry>, Errno>;
 
 impl Scanner {
     /// A scanner that has not looked yet.
@@ -377,99 +356,6 @@ impl Scanner {
         }
     }
 
-    /// Adds the entries whose stamp can be proven now to those that will be read.
-    fn recheck_racy(&mut self, now: Instant, progress: &mut Progress) {
-        for (id, name) in self.racy.due(now) {
-            let dir = self.dir(id);
-            if self.roots[dir.root].now.is_none() {
-                continue;
-            }
-            let slots = progress.touched.entry(id).or_insert_with(|| slots_of(&dir.contents));
-            match slots.get_mut(&name) {
-                Some(slot) => {
-                    if let Slot::Is(entry) = slot {
-                        *slot = Slot::Read(Some(entry.clone()), *entry.stamp());
-                    }
-                }
-                // What is not there any more needs no proof.
-                None => self.racy.remove(id, &name),
-            }
-        }
-    }
-
-    fn read_touched(&mut self, now: Instant, progress: &mut Progress) {
-        let mut jobs: Vec<Job> = Vec::new();
-        for (&id, slots) in &progress.touched {
-            let to_read = slots.iter().filter(|(_, slot)| matches!(slot, Slot::Read(..)));
-            jobs.extend(to_read.map(|(name, _)| (id, name.clone())));
-        }
-        progress.read += jobs.len();
-        for ((id, name), outcome) in self.read(jobs) {
-            let slots = progress.touched.get_mut(&id).expect("a job comes from a touched one");
-            let Some(Slot::Read(before, stamp)) = slots.remove(&name) else { continue };
-            let dir = self.dirs.get_mut(id).expect("a touched directory is known");
-            let place = Place { dir: Arc::clone(&dir.path), name };
-            let entry = match outcome {
-                Ok(Some(entry)) => {
-                    // Reading again after the granule proves a stamp that is still the same.
-                    let is_again = |old: &Entry| {
-                        old.stamp() == entry.stamp() && old.is_unread() == entry.is_unread()
-                    };
-                    let is_same = before.is_some_and(|old| is_again(&old));
-                    if is_same && self.racy.is_due(id, &place.name, now) {
-                        self.racy.remove(id, &place.name);
-                    } else {
-                        let due = Instant::now() + dir.mount.granule(entry.stamp());
-                        self.racy.insert(id, &place.name, due);
-                    }
-                    entry
-                }
-                // Gone, or something that is no entry: the next look lists and sees.
-                Ok(None) | Err(Errno::NOENT | Errno::LOOP | Errno::AGAIN | Errno::INVAL) => {
-                    dir.must_list = true;
-                    match before {
-                        Some(before) => before,
-                        None => continue,
-                    }
-                }
-                Err(error) => {
-                    progress.troubles.push(Trouble::new(place.path(), Verb::Read, error));
-                    // It is due at once: each look tries again until it can be read.
-                    self.racy.insert(id, &place.name, now);
-                    before.unwrap_or(Entry::File(File { stamp, digest: None }))
-                }
-            };
-            slots.insert(place.name, Slot::Is(entry));
-        }
-    }
-
-    /// Reads entries, each directory's together so that it is opened once for several.
-    pub(super) fn read(&self, mut jobs: Vec<Job>) -> Vec<(Job, Outcome)> {
-        jobs.sort_unstable();
-        let read_batch = |batch: &[Job]| {
-            let mut opened: Option<(DirId, Result<_, Errno>)> = None;
-            let read_one = |job: &Job| {
-                let dir = self.dir(job.0);
-                if opened.as_ref().is_none_or(|(id, _)| *id != job.0) {
-                    let root = self.roots[dir.root].now.as_ref().ok_or(Errno::NODEV);
-                    let directory = root.and_then(|r| open::directory(&r.directory, dir.below()));
-                    opened = Some((job.0, directory));
-                }
-                let (_, directory) = opened.as_ref().expect("it was just opened");
-                let outcome = match directory {
-                    Ok(directory) => {
-                        content::read(directory, dir.name_on_disk(&job.1), self.plan.hash_limit)
-                    }
-                    Err(error) if is_gone(*error) => Err(Errno::NOENT),
-                    Err(error) => Err(*error),
-                };
-                (job.clone(), outcome)
-            };
-            batch.iter().map(read_one).collect::<Vec<_>>()
-        };
-        self.pool.install(|| jobs.par_chunks(BATCH).flat_map_iter(read_batch).collect())
-    }
-
     /// Makes what was found the known state, and a snapshot of it.
     fn commit(&mut self, progress: &mut Progress) {
         let mut is_new = self.dirs.tidy();
@@ -503,9 +389,4 @@ impl Scanner {
         });
         self.snapshot = Snapshot::new(dirs);
     }
-}
-
-/// A directory's entries as they are known.
-fn slots_of(contents: &Dir) -> HashMap<OsString, Slot> {
-    contents.iter().map(|(name, entry)| (name.to_os_string(), Slot::Is(entry.clone()))).collect()
 }
