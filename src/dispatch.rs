@@ -163,9 +163,13 @@ impl Dispatcher {
                 self.log.write(Level::Problem, "watching failed; this is a bug in stakeout");
                 return Some(Exit::OWN_FAILURE);
             }
-            Report::First { entries, took, interval } => {
-                self.say_watching(entries, took, interval);
+            Report::First { entries, took } => {
+                self.say_watching(entries, took);
                 return self.tell(Event::Watching);
+            }
+            Report::Pace(interval) => {
+                let interval = text::duration(interval);
+                self.log.write(Level::Detail, format!("looking every {interval}"));
             }
             Report::Baseline { took } => {
                 let took = text::duration(took);
@@ -189,17 +193,16 @@ impl Dispatcher {
         None
     }
 
-    fn say_watching(&self, entries: usize, took: Duration, interval: Duration) {
+    fn say_watching(&self, entries: usize, took: Duration) {
         let pace = match self.setup.timing.interval {
-            Interval::Budget => " within the CPU budget",
-            Interval::Fixed(_) => "",
+            Interval::Budget => "as often as 2 % of one core allows".to_owned(),
+            Interval::Fixed(interval) => format!("every {}", text::duration(interval)),
         };
         let mut line = format!(
-            "version {}, watching {} ({}), looking every {}{pace}",
+            "version {}, watching {} ({}), looking {pace}",
             env!("CARGO_PKG_VERSION"),
             self.watched,
             text::count(entries, "file"),
-            text::duration(interval),
         );
         if self.setup.policy.postpone && self.setup.program.is_some() {
             line += "; the program starts after the first change";

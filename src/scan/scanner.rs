@@ -10,6 +10,7 @@ use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread;
 use std::time::Instant;
 
 use rayon::prelude::*;
@@ -28,6 +29,9 @@ use crate::tree::{Dir, Entry, File, Place, Snapshot};
 /// Directories a thread takes at a time: few enough to share the work evenly, many enough that
 /// handing them out costs nothing.
 const BATCH: usize = 16;
+
+/// More threads gain little, and a container may allow few (docker's --pids-limit).
+const MOST_THREADS: usize = 8;
 
 /// Takes snapshots of a tree, each at the cost of what changed since the one before.
 #[derive(Debug)]
@@ -61,7 +65,11 @@ impl Scanner {
     /// # Errors
     /// When no threads can be made.
     pub fn new(plan: Plan) -> Result<Self, ThreadPoolBuildError> {
-        let pool = ThreadPoolBuilder::new().thread_name(|n| format!("scan-{n}")).build()?;
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(cores.min(MOST_THREADS))
+            .thread_name(|n| format!("scan-{n}"))
+            .build()?;
         Ok(Self {
             roots: plan.roots.iter().cloned().map(KnownRoot::new).collect(),
             plan,

@@ -31,9 +31,12 @@ impl Cadence {
     }
 
     /// Takes note of a look without changes that took `cost` of CPU time. Costs are averaged,
-    /// so that one look on a busy machine does not change the pace.
-    pub fn looked(&mut self, cost: Duration) {
+    /// so that one look on a busy machine does not change the pace. Says whether it is the
+    /// first.
+    pub fn looked(&mut self, cost: Duration) -> bool {
+        let is_first = self.cost.is_none();
         self.cost = Some(self.cost.map_or(cost, |before| (before * 7 + cost) / 8));
+        is_first
     }
 
     /// The interval that holds now.

@@ -40,9 +40,9 @@ pub enum Report {
         entries: usize,
         /// How long it took.
         took: Duration,
-        /// The time between looks, as it was chosen from that.
-        interval: Duration,
     },
+    /// The time between looks, as it was chosen from what the second one cost.
+    Pace(Duration),
     /// The digests of all files are known: from now on a mere touch of one is no change.
     Baseline {
         /// How long it took in the background.
@@ -144,22 +144,10 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
         self.scanner.read_recent();
         self.latest = self.scanner.snapshot().clone();
         self.base = self.latest.clone();
-        // The first look costs more than those to come, which this one stands for.
-        let costs_from = cpu_time();
-        let second = self.scanner.look();
-        self.cadence.looked(cpu_time().saturating_sub(costs_from));
-        let moved = self.take(second.snapshot, second.hidden);
         let ended = Instant::now();
-        self.ail(look.troubles.into_iter().chain(second.troubles).collect())?;
-        self.send(Report::First {
-            entries: self.base.len(),
-            took: ended - began,
-            interval: self.cadence.interval(),
-        })?;
-        Ok(match self.settle.looked(began, ended, moved) {
-            Verdict::LookAgain(next) => next,
-            _ => self.cadence.next(began, ended),
-        })
+        self.ail(look.troubles)?;
+        self.send(Report::First { entries: self.base.len(), took: ended - began })?;
+        Ok(self.cadence.next(began, ended))
     }
 
     fn keep_looking(&mut self, mut next: Instant) -> Result<(), Over> {
@@ -189,7 +177,10 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
         let moved = self.take(look.snapshot, look.hidden);
         let ended = Instant::now();
         if look.read == 0 {
-            self.cadence.looked(cpu_time().saturating_sub(costs_from));
+            let is_first = self.cadence.looked(cpu_time().saturating_sub(costs_from));
+            if is_first {
+                self.send(Report::Pace(self.cadence.interval()))?;
+            }
         }
         self.ail(look.troubles)?;
         match self.settle.looked(began, ended, moved) {
