@@ -2,4 +2,5 @@
 
 mod equals_reference;
 mod looks;
+mod racy;
 mod support;

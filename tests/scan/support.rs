@@ -35,15 +35,20 @@ impl Watched {
 
     /// Watches anew with a scanner whose threads are started here, as this thread's user.
     pub fn renew(&mut self) {
-        self.scanner = Scanner::new(plan(self.directory.path(), false)).expect("threads");
+        self.replace_scanner();
         self.begin();
+    }
+
+    /// Watches anew with a scanner that has not looked yet.
+    pub fn replace_scanner(&mut self) {
+        self.scanner = Scanner::new(plan(self.directory.path(), false)).expect("threads");
     }
 
     fn begin(&mut self) {
         self.scanner.look();
         while self.scanner.read_baseline().is_more {}
         self.settle();
-        self.base = self.scanner.snapshot().clone();
+        self.forget_changes();
     }
 
     pub fn path(&self, path: &str) -> PathBuf {
@@ -69,6 +74,11 @@ impl Watched {
             let Some(due) = self.scanner.next_proof() else { return look };
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
         }
+    }
+
+    /// Counts changes from the tree as it was last looked at.
+    pub fn forget_changes(&mut self) {
+        self.base = self.scanner.snapshot().clone();
     }
 
     /// What changed since the last call, one line each, as `created a`, `renamed a -> b`.
