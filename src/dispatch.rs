@@ -224,13 +224,11 @@ impl Dispatcher {
     }
 
     fn say_troubles(&self, troubles: &[Trouble]) {
-        let [first, rest @ ..] = troubles else { return };
-        let Trouble { path, verb, .. } = first;
-        let mut line = format!("cannot {verb} {}: {}", text::path(path), first.reason());
-        if !rest.is_empty() {
-            line += &format!("; nor {} more", text::grouped(rest.len() as u64));
-        }
-        line += "; what is known of it stands until it can be read";
+        let Some(Trouble { verb, .. }) = troubles.first() else { return };
+        let paths: Vec<PathBuf> = troubles.iter().map(|trouble| trouble.path.clone()).collect();
+        let (paths, reason) = (first_and_rest(&paths), troubles[0].reason());
+        let line =
+            format!("cannot {verb} {paths}: {reason}; it counts as unchanged until it can be read");
         self.log.write(Level::Problem, line);
     }
 

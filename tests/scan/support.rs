@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use stakeout::scan::{Look, Plan, Root, Scanner, Selection, reference};
 use stakeout::tree::{Change, Entry, Snapshot, diff};
@@ -69,9 +69,11 @@ impl Watched {
 
     /// Looks until every stamp is proven.
     pub fn settle(&mut self) -> Look {
+        let until = Instant::now() + Duration::from_secs(60);
         loop {
             let look = self.scanner.look();
             let Some(due) = self.scanner.next_proof() else { return look };
+            assert!(Instant::now() < until, "some stamps are never proven");
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
         }
     }
