@@ -285,8 +285,13 @@ impl Dispatcher {
     fn start(&mut self, instance: Instance) -> Option<i32> {
         let Some(program) = &self.setup.program else { return None };
         match self.children.start(instance, program) {
-            Ok(_) => {
+            Ok(pid) => {
                 self.started = Some(Instant::now());
+                // Said before it is known whether that works, so that it comes before what the
+                // program says.
+                let command = text::command(&self.setup.command);
+                let line = format!("starting {command} (pid {})", pid.as_raw_nonzero());
+                self.log.write(Level::Event, line);
                 None
             }
             Err(error) => {
@@ -300,11 +305,6 @@ impl Dispatcher {
     fn say(&self, event: Event) {
         let command = text::command(&self.setup.command);
         let (level, line) = match event {
-            Event::Started(instance) => {
-                let pid = self.children.leader(instance).map(|pid| pid.as_raw_nonzero().get());
-                let pid = pid.map_or(String::new(), |pid| format!(" (pid {pid})"));
-                (Level::Event, format!("started {command}{pid}"))
-            }
             Event::NotStarted(_, why) => (Level::Problem, self.explain(why)),
             Event::Exited(instance, exit) => match self.stopping {
                 Some((stopped, since)) if stopped == instance => {
@@ -322,7 +322,7 @@ impl Dispatcher {
             Event::Interrupted(signal) => {
                 (Level::Event, format!("got {}, stopping", signals::name(signal)))
             }
-            Event::Watching | Event::Changed | Event::Gone(_) => return,
+            Event::Watching | Event::Changed | Event::Started(_) | Event::Gone(_) => return,
         };
         self.log.write(level, line);
     }

@@ -113,7 +113,7 @@ fn after_a_burst_of_edits_the_newest_runs_alone() {
     let tree = Tree::new(&[("a", "0")]);
     let mut session =
         tree.run(&["--debounce", "1ms", "-i", "pids"], "echo $$ >> pids; exec sleep $(cat a)");
-    session.wait_for("started");
+    session.wait_for("starting");
     for n in 1..=200 {
         tree.write("a", &format!("{}", 1000 + n));
     }
