@@ -59,7 +59,7 @@ pub fn setup(cli: &Cli) -> anyhow::Result<Setup> {
 pub fn roots(cli: &Cli) -> Vec<PathBuf> {
     let mut roots: Vec<PathBuf> = Vec::new();
     for path in &cli.watch {
-        if !roots.iter().any(|root| Root::new(root) == Root::new(path)) {
+        if !roots.iter().any(|root| Root::new(root).label == Root::new(path).label) {
             roots.push(path.clone());
         }
     }

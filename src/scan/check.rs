@@ -6,6 +6,7 @@ use std::time::Instant;
 use rustix::io::Errno;
 
 use super::known::KnownDir;
+use super::mount::Mount;
 use super::rules::{self, RULE_FILES};
 use super::{Trouble, Verb, list, open};
 
@@ -54,6 +55,10 @@ pub(super) fn check(root: impl AsFd, known: &KnownDir, now: Instant) -> Check {
     if known.single.is_none() {
         match open::stamp(&directory) {
             Ok(stamp) if stamp == listed => {}
+            // It is not entered, whatever is in it.
+            Ok(stamp) if known.mount == Mount::Pseudo && stamp.device == listed.device => {
+                return Check::Seen(Seen::default());
+            }
             Ok(_) => return Check::List,
             Err(error) => return failed(Verb::Stat, error),
         }

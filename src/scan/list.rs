@@ -16,7 +16,7 @@ use super::check::is_gone;
 use super::known::KnownDir;
 use super::mount::Mount;
 use super::plan::Plan;
-use super::rules::{Rules, Source};
+use super::rules::{Rules, Source, Unreadable};
 use super::{Trouble, Verb, content, open};
 use crate::tree::{Link, Place, Stamp};
 
@@ -111,11 +111,7 @@ pub(super) fn list(around: Surroundings<'_>, known: &KnownDir) -> Result<Listing
     listing.names = names.iter().map(|(name, kind)| fingerprint_of(name, *kind)).fold(0, add);
     let absolute = around.base.join(known.below());
     if around.plan.ignore_files {
-        let has = |wanted: &str| names.iter().any(|(name, _)| name == wanted);
-        let before = known.stamp.map(|_| &known.rules);
-        (listing.rules, listing.sources) =
-            Rules::read(around.above, &directory, &absolute, has(".git"), has, before)
-                .map_err(|error| failed(Verb::Read, error))?;
+        listing.read_rules(around, &directory, known, &absolute, &names);
     }
     let mut paths = Paths { absolute, shown: known.path.to_path_buf() };
     for (name, kind) in names {
@@ -131,6 +127,29 @@ struct Paths {
 }
 
 impl Listing {
+    /// Where a rule file cannot be read, the rules that were known stand.
+    fn read_rules(
+        &mut self,
+        around: Surroundings<'_>,
+        directory: &OwnedFd,
+        known: &KnownDir,
+        absolute: &Path,
+        names: &[(OsString, FileType)],
+    ) {
+        let has = |wanted: &str| names.iter().any(|(name, _)| name == wanted);
+        let before = known.stamp.map(|_| &known.rules);
+        match Rules::read(around.above, directory, absolute, has(".git"), has, before) {
+            Ok((rules, sources)) => (self.rules, self.sources) = (rules, sources),
+            Err(Unreadable { file, errno }) => {
+                self.troubles.push(Trouble::new(known.path.join(file), Verb::Read, errno));
+                self.is_complete = false;
+                if let Some(before) = before {
+                    self.rules = Arc::clone(before);
+                }
+            }
+        }
+    }
+
     fn add(
         &mut self,
         around: Surroundings<'_>,

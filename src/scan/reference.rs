@@ -78,6 +78,7 @@ fn read_root(
 
 fn rules_of(above: &Arc<Rules>, path: &Path) -> io::Result<Arc<Rules>> {
     let has = |file: &str| path.join(file).symlink_metadata().is_ok();
-    let (rules, _) = Rules::read(above, File::open(path)?, path, has(".git"), has, None)?;
+    let read = Rules::read(above, File::open(path)?, path, has(".git"), has, None);
+    let (rules, _) = read.map_err(|unreadable| unreadable.errno)?;
     Ok(rules)
 }

@@ -45,6 +45,13 @@ pub(super) struct Rules {
 /// it was missing.
 pub(super) type Source = (usize, Option<Stamp>);
 
+/// A rule file that cannot be read.
+#[derive(Debug)]
+pub(super) struct Unreadable {
+    pub(super) file: &'static str,
+    pub(super) errno: Errno,
+}
+
 impl Rules {
     /// No rules, where a tree begins.
     pub(super) fn none() -> Arc<Self> {
@@ -60,7 +67,10 @@ impl Rules {
     /// absolute path `base`, with `is_repository` where it holds a `.git`.
     ///
     /// `before` are the rules it had; they are given back if nothing changed, so that a pointer
-    /// comparison tells. An error means that a rule file is there but cannot be read.
+    /// comparison tells.
+    ///
+    /// # Errors
+    /// The first rule file that is there but cannot be read.
     pub(super) fn read(
         above: &Arc<Rules>,
         directory: impl AsFd,
@@ -68,21 +78,22 @@ impl Rules {
         is_repository: bool,
         present: impl Fn(&str) -> bool,
         before: Option<&Arc<Rules>>,
-    ) -> Result<(Arc<Self>, Vec<Source>), Errno> {
+    ) -> Result<(Arc<Self>, Vec<Source>), Unreadable> {
         let mut sources = Vec::new();
         let mut texts: [Option<Vec<u8>>; RULE_FILES.len()] = Default::default();
-        for (kind, file) in RULE_FILES.iter().enumerate() {
+        for (kind, file) in RULE_FILES.into_iter().enumerate() {
             let in_git = file.starts_with(".git/");
             if !(if in_git { is_repository } else { present(file) }) {
                 continue;
             }
-            let stamp = stamp_of(&directory, file)?;
+            let failed = |errno| Unreadable { file, errno };
+            let stamp = stamp_of(&directory, file).map_err(failed)?;
             if stamp.is_some() {
                 texts[kind] = match content::text(&directory, OsStr::new(file), LONGEST_RULE_FILE) {
                     Ok(text) => Some(text),
                     // A link or a directory of that name holds no rules, in git neither.
                     Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::ISDIR) => None,
-                    Err(error) => return Err(error),
+                    Err(errno) => return Err(failed(errno)),
                 };
             }
             sources.push((kind, stamp));

@@ -15,6 +15,7 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
+use rustix::io::Errno;
 
 use super::check::{Check, check};
 use super::forest::{DirId, Forest};
@@ -29,6 +30,9 @@ use crate::tree::{Dir, Entry, File, Place, Snapshot};
 /// Directories a thread takes at a time: few enough to share the work evenly, many enough that
 /// handing them out costs nothing.
 const BATCH: usize = 16;
+
+/// Deeper directories are not entered: a file system made up by a program may have no end.
+const LONGEST_PATH: usize = 16 * 1024;
 
 /// More threads gain little, and a container may allow few (docker's --pids-limit).
 const MOST_THREADS: usize = 8;
@@ -354,6 +358,11 @@ impl Scanner {
             listed.iter().filter(|name| !kept.contains(name)).cloned().collect();
         for name in new {
             let child = self.dir(id).child(id, &name);
+            if child.path.as_os_str().len() > LONGEST_PATH {
+                progress.troubles.push(Trouble::new(&*child.path, Verb::Open, Errno::NAMETOOLONG));
+                self.dir_mut(id).must_list = true;
+                continue;
+            }
             let child = self.dirs.insert(child);
             next.push(child);
             children.push((name, child));

@@ -166,22 +166,24 @@ fn a_vanished_root_is_trouble_not_deletion() {
 #[test]
 fn what_cannot_be_read_is_told_of_at_each_look_until_it_can() {
     let mut tree = Watched::new(&[("a", "1")]);
-    if rustix::process::geteuid().is_root() {
-        return as_another_user(&mut tree);
-    }
-    unreadable(&mut tree);
+    as_another_user(&mut tree, false, unreadable);
 }
 
-fn as_another_user(tree: &mut Watched) {
-    // Only this thread and those that it starts; the scanner's are started below.
+/// Watches as a user who may not read everything.
+fn as_another_user(tree: &mut Watched, ignore_files: bool, test: impl Fn(&mut Watched) + Sync) {
+    if !rustix::process::geteuid().is_root() {
+        return test(tree);
+    }
+    // Only the new thread becomes another user, and the scanner's, which it starts.
     let nobody = rustix::process::Uid::from_raw(65534);
     fs::set_permissions(tree.path(""), PermissionsExt::from_mode(0o777)).unwrap();
     std::thread::scope(|scope| {
-        scope.spawn(|| {
+        let thread = scope.spawn(|| {
             rustix::thread::set_thread_res_uid(nobody, nobody, nobody).unwrap();
-            tree.renew();
-            unreadable(tree);
+            tree.renew(ignore_files);
+            test(tree);
         });
+        thread.join().unwrap();
     });
 }
 
@@ -200,6 +202,37 @@ fn unreadable(tree: &mut Watched) {
     assert_eq!(tree.scanner.look().troubles.len(), 1);
     fs::set_permissions(tree.path("secret"), PermissionsExt::from_mode(0o600)).unwrap();
     assert_eq!(tree.changes(), [""; 0], "unreadable was neither removed nor changed");
+}
+
+#[test]
+fn an_ignore_file_that_cannot_be_read_hides_nothing_else() {
+    let mut tree = Watched::new(&[]);
+    as_another_user(&mut tree, true, |tree| {
+        tree.write("a", "1");
+        tree.write(".gitignore", "b");
+        fs::set_permissions(tree.path(".gitignore"), PermissionsExt::from_mode(0o000)).unwrap();
+        for _ in 0..2 {
+            let look = tree.scanner.look();
+            assert!(look.troubles.iter().all(|t| t.path == tree.path(".gitignore")));
+            assert!(!look.troubles.is_empty());
+            assert!(look.snapshot.entries().any(|(path, _)| path == tree.path("a")));
+        }
+        fs::set_permissions(tree.path(".gitignore"), PermissionsExt::from_mode(0o600)).unwrap();
+        tree.write("b", "1");
+        assert_eq!(tree.changes(), ["created .gitignore", "created a"]);
+    });
+}
+
+#[test]
+fn a_file_system_made_up_by_the_kernel_is_not_entered() {
+    use stakeout::scan::{Plan, Root, Scanner, Selection};
+    let everything = Selection::new(&[], &[]).unwrap();
+    let root = Root::new(std::path::Path::new("/proc"));
+    let mut scanner = Scanner::new(Plan::new(vec![root], everything, &[], false).unwrap()).unwrap();
+    for _ in 0..2 {
+        let look = scanner.look();
+        assert_eq!((look.snapshot.len(), look.troubles.len()), (0, 0));
+    }
 }
 
 #[test]

@@ -34,8 +34,8 @@ impl Watched {
     }
 
     /// Watches anew with a scanner whose threads are started here, as this thread's user.
-    pub fn renew(&mut self) {
-        self.replace_scanner();
+    pub fn renew(&mut self, ignore_files: bool) {
+        self.scanner = Scanner::new(plan(self.directory.path(), ignore_files)).expect("threads");
         self.begin();
     }
 
