@@ -2,7 +2,7 @@
 //! what it answers.
 //!
 //! It owns the engine and all children and shares no state with other threads; they send
-//! [`Message`]s into its one channel. It never touches the watched file system, so that signals
+//! messages into its one channel. It never touches the watched file system, so that signals
 //! are answered and deadlines kept while a mount hangs.
 
 use std::ffi::OsString;

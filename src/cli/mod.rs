@@ -1,4 +1,4 @@
-//! The command line: what can be typed ([`args`]), what it means ([`setup`]), and one file for
+//! The command line: what can be typed (`args`), what it means (`setup`), and one file for
 //! each subcommand.
 
 mod args;

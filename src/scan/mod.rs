@@ -2,11 +2,11 @@
 //!
 //! [`Scanner`] is the fast path: it keeps what it saw and on each [`Scanner::look`] stats every
 //! known entry, lists only directories that were touched, and reads only files that were.
-//! [`reference`] is the slow path that tests (and `stakeout scan --verify`) compare it with.
+//! [`reference`](mod@reference) is the slow path that tests (and `stakeout scan --verify`) compare it with.
 //!
-//! What makes it right is spelled out where it happens: [`check`] (what counts as untouched),
-//! [`list`] (what is in a directory), [`content`] (what a file holds), [`mount`] (what the file
-//! system can be trusted with), [`rules`] (what is left out).
+//! What makes it right is spelled out where it happens: `check` (what counts as untouched),
+//! `list` (what is in a directory), `content` (what a file holds), `mount` (what the file
+//! system can be trusted with), `rules` (what is left out).
 //!
 //! This room only reads, and it never follows a symbolic link below a root.
 

@@ -1,9 +1,9 @@
 //! The scanner: known directories in a flat array, and the look that brings them up to date.
 //!
 //! A look goes through these steps, each spread over the threads of a rayon pool:
-//! 1. [`check`](super::check) every known directory: one `fstatat(2)` for each entry;
-//! 2. [`list`](super::list) those that were touched, and then what is new in them;
-//! 3. [read](super::touched) the entries whose stamp is another or not yet proven ("racy");
+//! 1. `check` every known directory: one `fstatat(2)` for each entry;
+//! 2. `list` those that were touched, and then what is new in them;
+//! 3. read (`touched`) the entries whose stamp is another or not yet proven ("racy");
 //! 4. put a new snapshot together that shares every unchanged directory with the old one.
 
 use std::collections::{HashMap, HashSet};

@@ -1,7 +1,7 @@
 //! What a source tree held at one moment, and how two moments differ.
 //!
 //! Everything here is memory only: no I/O, no clock, no threads. [`Snapshot`] is the tree,
-//! [`Entry`] one file or symbolic link in it, [`diff`] the way from one snapshot to another.
+//! [`Entry`] one file or symbolic link in it, [`diff()`] the way from one snapshot to another.
 //!
 //! As in git, a directory is not content: it exists through what it holds. Making or removing an
 //! empty one is no change, and neither FIFOs, sockets nor devices are entries at all (a program

@@ -1,6 +1,6 @@
 //! When to look, and when what was seen is settled.
 //!
-//! [`Cadence`] and [`Settle`] decide and are pure; [`Watcher`] is the thread that asks them and
+//! [`Cadence`] and [`Settle`] decide and are pure; [`watch()`] makes the thread that asks them and
 //! looks. It is the only one that touches the watched file system: should that hang, nothing
 //! else does.
 
