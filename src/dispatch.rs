@@ -55,8 +55,10 @@ pub struct Dispatcher {
     messages: Receiver<Message>,
     sender: Sender<Message>,
     watched: String,
-    /// Since when an instance is being stopped, and whether it is being killed.
+    /// Which instance is being stopped, and since when.
     stopping: Option<(Instance, Instant)>,
+    /// Whether the watcher failed, so that all that is left to do is to end.
+    has_failed: bool,
 }
 
 /// How often to look whether a stopping instance is gone. It is told by SIGCHLD, too, but not
@@ -87,6 +89,7 @@ impl Dispatcher {
             sender,
             watched: String::new(),
             stopping: None,
+            has_failed: false,
         })
     }
 
@@ -100,6 +103,7 @@ impl Dispatcher {
         let sender = self.sender.clone();
         watch(scanner, self.setup.timing, move |r| sender.send(Message::Report(r)).is_ok())?;
         let status = self.answer_messages();
+        let status = if self.has_failed { Exit::OWN_FAILURE } else { status };
         self.log.finish();
         Ok(u8::try_from(status).unwrap_or(u8::MAX))
     }
@@ -161,7 +165,8 @@ impl Dispatcher {
             }
             Report::Failed => {
                 self.log.write(Level::Problem, "watching failed; this is a bug in stakeout");
-                return Some(Exit::OWN_FAILURE);
+                self.has_failed = true;
+                return self.tell(Event::Interrupted(libc::SIGTERM));
             }
             Report::First { entries, took } => {
                 self.say_watching(entries, took);
@@ -186,7 +191,7 @@ impl Dispatcher {
             }
             Report::Troubles(troubles) => self.say_troubles(&troubles),
             Report::Recovered(paths) => {
-                let line = format!("can read {} again", first_and_rest(&paths));
+                let line = format!("{}: readable again, or gone", first_and_rest(&paths));
                 self.log.write(Level::Event, line);
             }
         }

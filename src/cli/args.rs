@@ -233,8 +233,8 @@ Examples:
   stakeout -w src -w conf --shell -- 'make && ./server'
   stakeout scan                            count the files and print the tree's digest
 
-Every option can be given as an environment variable, for example STAKEOUT_INTERVAL=1s; the
-command line is stronger. Lists are separated by commas there, paths by colons.
+Every option for watching can be given as an environment variable, such as STAKEOUT_INTERVAL=1s;
+the command line is stronger. Lists are separated by commas there, paths by colons.
 Exit status: the program's own; 128+N when a signal N ended it; 2 for a mistake in the options;
 126 or 127 when the program cannot be executed or found; 125 when stakeout itself failed.";
 
@@ -251,7 +251,8 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Err
     };
     let command = Cli::command()
         .mut_args(ignore_empty)
-        .mut_subcommands(|subcommand| subcommand.mut_args(ignore_empty));
+        // A digest must not depend on what a container's environment says about watching.
+        .mut_subcommands(|subcommand| subcommand.mut_args(|arg| arg.env(None::<&'static str>)));
     let matches = command.clone().try_get_matches_from(words).map_err(|e| explain(e, command))?;
     let mut cli = Cli::from_arg_matches(&matches)?;
     if matches.value_source("watch") == Some(ValueSource::EnvVariable) {

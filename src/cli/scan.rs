@@ -64,7 +64,9 @@ fn all_read(snapshot: &Snapshot, args: &args::Scan) -> bool {
     let mut all = true;
     for (path, _) in snapshot.entries().filter(|(_, entry)| entry.is_unread()) {
         all = false;
-        let why = std::fs::File::open(args.path.join(&path)).err();
+        let path =
+            if path.as_os_str().is_empty() { args.path.clone() } else { args.path.join(path) };
+        let why = std::fs::File::open(&path).err();
         let why = why.map_or("it changed meanwhile".to_owned(), |error| reason(&error));
         _ = writeln!(io::stderr(), "stakeout: cannot read {}: {why}", text::path(&path));
     }

@@ -20,6 +20,8 @@ pub struct Program {
     pub(super) environment: Vec<CString>,
     /// The files to try, in order.
     pub(super) candidates: Vec<CString>,
+    /// Where it is started; entered anew each time, since it may have been deleted and made again.
+    pub(super) directory: Option<CString>,
     pub(super) stdin: Stdin,
     name: OsString,
 }
@@ -28,7 +30,7 @@ pub struct Program {
 const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 impl Program {
-    /// The program that `command` (not empty) names, looked for in the `PATH` of `environment`
+    /// The program, in our own working directory, that `command` (not empty) names, looked for in the `PATH` of `environment`
     /// unless it contains a slash.
     ///
     /// # Errors
@@ -58,6 +60,9 @@ impl Program {
                 .into_iter()
                 .map(CString::new)
                 .collect::<Result<_, _>>()?,
+            directory: std::env::current_dir()
+                .ok()
+                .and_then(|path| CString::new(path.into_os_string().into_vec()).ok()),
             stdin,
             name,
         })

@@ -41,15 +41,15 @@ const REPORT: usize = mem::size_of::<i32>() + 1;
 /// When no pipe or process can be made.
 pub(super) fn spawn(program: &Program) -> io::Result<Spawned> {
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
-    let null = File::options().read(true).open("/dev/null");
     let null = match program.stdin {
-        Stdin::Null => Some(null?),
+        Stdin::Null => Some(File::open("/dev/null")?),
         Stdin::Inherit => None,
     };
     let child = Child {
         candidates: program.candidates.iter().map(|file| file.as_ptr()).collect(),
         arguments: null_terminated(&program.arguments),
         environment: null_terminated(&program.environment),
+        directory: program.directory.as_ref().map(|path| path.as_ptr()),
         stdin: null.as_ref().map(AsRawFd::as_raw_fd),
         writer: writer.as_raw_fd(),
         parent: rustix::process::getpid(),
@@ -96,6 +96,7 @@ struct Child {
     candidates: Vec<*const c_char>,
     arguments: Vec<*const c_char>,
     environment: Vec<*const c_char>,
+    directory: Option<*const c_char>,
     stdin: Option<i32>,
     writer: i32,
     parent: Pid,
@@ -113,6 +114,10 @@ impl Child {
             libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
             if libc::getppid() != self.parent.as_raw_nonzero().get() {
                 libc::_exit(libc::EXIT_FAILURE);
+            }
+            // Where that fails, the directory that we hold is as good as any.
+            if let Some(directory) = self.directory {
+                libc::chdir(directory);
             }
             if let Some(stdin) = self.stdin {
                 libc::dup2(stdin, 0);

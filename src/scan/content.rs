@@ -59,7 +59,7 @@ fn file(opened: OwnedFd) -> Result<File, Errno> {
     let mut opened = fs::File::from(opened);
     let mut tries = TRIES;
     loop {
-        let digest = Some(digest(&mut opened).map_err(errno)?);
+        let digest = Some(digest(&mut opened, stamp.size).map_err(errno)?);
         let after = open::stamp(&opened)?;
         tries -= 1;
         if after == stamp || tries == 0 {
@@ -70,12 +70,15 @@ fn file(opened: OwnedFd) -> Result<File, Errno> {
     }
 }
 
-fn digest(opened: &mut fs::File) -> std::io::Result<Digest> {
+/// Reads up to the end, or until more came than the file's `size`: then it is growing, perhaps
+/// as fast as it is read.
+fn digest(opened: &mut fs::File, size: u64) -> std::io::Result<Digest> {
     let mut hasher = blake3::Hasher::new();
     let mut chunk = [0; CHUNK];
     loop {
         match opened.read(&mut chunk) {
             Ok(0) => return Ok(Digest::finish(&hasher)),
+            Ok(_) if hasher.count() > size => return Ok(Digest::finish(&hasher)),
             Ok(length) => hasher.update(&chunk[..length]),
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),

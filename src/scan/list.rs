@@ -239,7 +239,7 @@ impl Listing {
     fn fail(&mut self, known: &KnownDir, name: &OsStr, verb: Verb, error: Errno) {
         self.is_complete = false;
         // Gone since the names were read; EINVAL is readlink's answer for what is no link now.
-        if matches!(error, Errno::NOENT | Errno::INVAL) {
+        if error == Errno::NOENT || error == Errno::INVAL && verb == Verb::Read {
             return;
         }
         let place = Place { dir: Arc::clone(&known.path), name: name.to_os_string() };

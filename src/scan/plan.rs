@@ -126,7 +126,9 @@ impl Root {
     /// The root that a user calls `path`.
     pub fn new(path: &Path) -> Self {
         let label = path.components().filter(|part| *part != Component::CurDir).collect();
-        Self { label, path: path.to_path_buf() }
+        // Absolute, since the working directory itself may be deleted and made again.
+        let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+        Self { label, path: absolute }
     }
 }
 

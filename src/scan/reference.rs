@@ -67,6 +67,7 @@ fn read_root(
             }
         } else if plan.selection.wants(&shown)
             && let Some(entry) = content::read(CWD, path.as_os_str(), None)?
+            && !plan.own_output.contains(&(entry.stamp().device, entry.stamp().inode))
         {
             let name = found.file_name().to_os_string();
             let dir = shown.parent().unwrap_or(Path::new("")).to_path_buf();

@@ -153,7 +153,7 @@ impl Scanner {
 
     /// Opens every root for as long as it is being read; gives those that cannot be opened.
     pub(super) fn open_roots(&mut self) -> Vec<Trouble> {
-        let opened = self.roots.iter_mut().map(|root| (root.open(), &root.place.path));
+        let opened = self.roots.iter_mut().map(|root| (root.open(), &root.place.label));
         let failed = opened.filter_map(|(opened, path)| Some((opened.err()?, path)));
         failed.map(|(error, path)| Trouble::new(path, Verb::Open, error)).collect()
     }
@@ -246,6 +246,7 @@ impl Scanner {
                 found.map(|found| found.real.clone()).collect()
             }
         };
+        let began = Instant::now();
         let listings: Vec<(DirId, Result<Listing, Unlisted>)> = self.pool.install(|| {
             let lists = queue.into_par_iter().filter_map(|id| {
                 let dir = self.dirs.get(id)?;
@@ -270,13 +271,17 @@ impl Scanner {
                 continue;
             }
             match listing {
-                Ok(listing) => self.take_listing(id, listing, &mut next, progress),
+                Ok(listing) => self.take_listing(id, listing, began, &mut next, progress),
                 Err(Unlisted::Failed(trouble)) => progress.troubles.push(trouble),
                 Err(Unlisted::Lost) => match self.dir(id).parent {
                     Some(parent) if asked_again.insert(parent) => next.push(parent),
                     // Its parent says that it is there: then that it could not be opened is
                     // no proof that it is not. The next look asks again.
-                    _ => self.dir_mut(id).must_list = true,
+                    _ => {
+                        let path = Arc::clone(&self.dir(id).path);
+                        progress.troubles.push(Trouble::new(&*path, Verb::List, Errno::NOENT));
+                        self.dir_mut(id).must_list = true;
+                    }
                 },
             }
         }
@@ -289,6 +294,7 @@ impl Scanner {
         &mut self,
         id: DirId,
         listing: Listing,
+        began: Instant,
         next: &mut Vec<DirId>,
         progress: &mut Progress,
     ) {
@@ -300,7 +306,8 @@ impl Scanner {
         let due = Instant::now() + granule;
         let is_proven = dir.stamp == Some(listing.stamp)
             && dir.names == listing.names
-            && dir.racy_until.is_none_or(|until| until + granule <= due);
+            && dir.sources == listing.sources
+            && dir.racy_until.is_none_or(|until| until <= began);
         dir.racy_until = if is_proven || dir.single.is_some() { None } else { Some(due) };
         let has_new_rules = !Arc::ptr_eq(&dir.rules, &listing.rules);
         dir.stamp = Some(listing.stamp);
@@ -320,7 +327,7 @@ impl Scanner {
                 },
                 Found::Link(link) => {
                     let entry = Entry::Link(link);
-                    if !is_first && before != Some(&entry) {
+                    if before != Some(&entry) {
                         self.racy.insert(id, &name, due);
                     }
                     Slot::Is(entry)

@@ -26,6 +26,13 @@ pub struct Stamp {
 }
 
 impl Stamp {
+    /// Whether size, times and mode are the same. Inode and device do not count: they change
+    /// with a remount, and on some shares at any time.
+    fn same_times(&self, other: &Stamp) -> bool {
+        (self.mode, self.size, self.mtime, self.ctime)
+            == (other.mode, other.size, other.mtime, other.ctime)
+    }
+
     /// Whether the owner may execute it, which is all that git keeps of the mode, too.
     pub fn is_executable(&self) -> bool {
         self.mode & 0o100 != 0
@@ -77,7 +84,7 @@ impl Entry {
     /// Whether a program that reads the tree would find the same here: same kind, same content,
     /// same executable bit, same link target. Owner, times and other mode bits do not count.
     ///
-    /// A file without a digest counts as the same only while its stamp is the same.
+    /// A file without a digest counts as the same while its size, times and mode are the same.
     pub fn same_content(&self, other: &Entry) -> bool {
         match (self, other) {
             (Entry::File(a), Entry::File(b)) => {
@@ -93,7 +100,7 @@ impl File {
     fn same_bytes(&self, other: &File) -> bool {
         match (self.digest, other.digest) {
             (Some(a), Some(b)) => a == b,
-            _ => self.stamp == other.stamp,
+            _ => self.stamp.same_times(&other.stamp),
         }
     }
 }

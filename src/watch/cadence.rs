@@ -30,7 +30,7 @@ impl Cadence {
         Self { interval, cost: None }
     }
 
-    /// Takes note of a look without changes that took `cost` of CPU time. Costs are averaged,
+    /// Takes note of a look that took `cost` of CPU time. Costs are averaged,
     /// so that one look on a busy machine does not change the pace. Says whether it is the
     /// first.
     pub fn looked(&mut self, cost: Duration) -> bool {

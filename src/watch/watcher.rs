@@ -128,7 +128,7 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
                 Ok(_) => "it is neither a directory nor a file".to_owned(),
                 Err(error) => crate::scan::reason(&error),
             };
-            self.send(Report::Unwatchable { path: root.path.clone(), reason })?;
+            self.send(Report::Unwatchable { path: root.label.clone(), reason })?;
             return Err(Over);
         }
         Ok(())
@@ -176,11 +176,8 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
         let look = self.scanner.look();
         let moved = self.take(look.snapshot, look.hidden);
         let ended = Instant::now();
-        if look.read == 0 {
-            let is_first = self.cadence.looked(cpu_time().saturating_sub(costs_from));
-            if is_first {
-                self.send(Report::Pace(self.cadence.interval()))?;
-            }
+        if self.cadence.looked(cpu_time().saturating_sub(costs_from)) {
+            self.send(Report::Pace(self.cadence.interval()))?;
         }
         self.ail(look.troubles)?;
         match self.settle.looked(began, ended, moved) {

@@ -85,6 +85,24 @@ fn choosing_files_works_as_in_watching() {
 }
 
 #[test]
+fn the_environment_of_a_container_does_not_change_the_digest() {
+    let tree = sample(&[0, 1, 2, 3]);
+    let mut command = tree.stakeout();
+    let output = command.args(["scan", "--json"]).env("STAKEOUT_EXTS", "py").output().unwrap();
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(found["digest"], summary(&tree, &[])["digest"]);
+}
+
+#[test]
+fn a_verified_scan_may_write_into_the_tree_that_it_scans() {
+    let tree = sample(&[0, 1, 2, 3]);
+    let out = fs::File::create(tree.path("out")).unwrap();
+    let mut command = tree.stakeout();
+    let output = command.args(["scan", "--verify"]).stdout(out).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
 fn a_reader_that_has_enough_is_no_error() {
     let tree = Tree::new(&[]);
     for n in 0..5000 {
