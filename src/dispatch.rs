@@ -111,6 +111,16 @@ impl Dispatcher {
     fn answer_messages(&mut self) -> i32 {
         loop {
             let message = self.next_message();
+            // First of all, so that no signal goes to a group that is gone, and whose id may be
+            // another's soon.
+            let reaped = self.children.reap();
+            if reaped.orphans > 0 {
+                let orphans = text::count(reaped.orphans, "orphan");
+                self.log.write(Level::Detail, format!("reaped {orphans}"));
+            }
+            if let Some(status) = self.tell_all(reaped.events) {
+                return status;
+            }
             let ended = match message {
                 Some(Message::Report(report)) => self.take_report(report),
                 Some(Message::Signal(signal)) if signals::INTERRUPTS.contains(&signal) => {
@@ -121,14 +131,7 @@ impl Dispatcher {
                     self.tell_all(events)
                 }
                 // SIGCHLD, or some time has passed.
-                Some(Message::Signal(_)) | None => {
-                    let reaped = self.children.reap();
-                    if reaped.orphans > 0 {
-                        let orphans = text::count(reaped.orphans, "orphan");
-                        self.log.write(Level::Detail, format!("reaped {orphans}"));
-                    }
-                    self.tell_all(reaped.events)
-                }
+                Some(Message::Signal(_)) | None => None,
             };
             let ended = ended.or_else(|| {
                 let actions = self.engine.tick(Instant::now());

@@ -4,7 +4,7 @@
 //! read. Until a file's baseline digest is known, any touch of it counts as a change.
 
 use std::collections::HashMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::Scanner;
@@ -26,14 +26,14 @@ const SKEW: Duration = Duration::from_secs(26 * 60 * 60);
 pub(super) struct Baseline {
     /// Directories still to be read, the next one last.
     pending: Vec<DirId>,
-    /// The first entry in it that was not tried yet.
-    position: usize,
+    /// The last entry in it that was tried.
+    tried: Option<OsString>,
 }
 
 impl Baseline {
     pub(super) fn begin(&mut self, dirs: &[DirId]) {
         self.pending = dirs.iter().rev().copied().collect();
-        self.position = 0;
+        self.tried = None;
     }
 }
 
@@ -51,6 +51,9 @@ impl Scanner {
     /// after it could leave their stamp the same. To be called before the program starts: for
     /// these alone it has to be known what they held.
     ///
+    /// At most one step's worth is read, the newest files first, so that the start is not held
+    /// up where a whole tree is new.
+    ///
     /// Such a file's ctime is within a granule of the newest one on its device, whatever that
     /// machine's clock says, or within a granule of our own now.
     pub fn read_recent(&mut self) -> usize {
@@ -66,7 +69,7 @@ impl Scanner {
                 *newest = (*newest).max(stamp.ctime);
             }
         }
-        let mut jobs: Vec<Job> = Vec::new();
+        let mut recent: Vec<(i64, u64, Job)> = Vec::new();
         for &id in self.dirs.order() {
             let dir = self.dir(id);
             for (name, entry) in dir.contents.iter() {
@@ -75,10 +78,17 @@ impl Scanner {
                 let reference = now.min(newest[&stamp.device]);
                 let is_recent = stamp.ctime >= reference.saturating_sub(granule);
                 if is_recent && is_plausible(stamp.ctime) && entry.is_unread() {
-                    jobs.push((id, name.to_os_string()));
+                    recent.push((stamp.ctime, stamp.size, (id, name.to_os_string())));
                 }
             }
         }
+        recent.sort_unstable_by_key(|(ctime, _, _)| std::cmp::Reverse(*ctime));
+        let mut bytes = 0;
+        let few = recent.into_iter().take(STEP_FILES).take_while(|(_, size, _)| {
+            bytes += size;
+            bytes <= STEP_BYTES
+        });
+        let jobs: Vec<Job> = few.map(|(_, _, job)| job).collect();
         let read = jobs.len();
         let results = self.read_known(jobs);
         for ((id, name), _) in &results {
@@ -104,12 +114,12 @@ impl Scanner {
         let mut jobs: Vec<Job> = Vec::new();
         let mut bytes = 0;
         while let Some(&id) = self.baseline.pending.last() {
-            let unread = self.unread_from(id, self.baseline.position);
+            let unread = self.unread_after(id, self.baseline.tried.as_deref());
             let mut is_full = false;
-            for (position, name, size) in unread {
+            for (name, size) in unread {
+                self.baseline.tried = Some(name.clone());
                 jobs.push((id, name));
                 bytes += size;
-                self.baseline.position = position + 1;
                 is_full = jobs.len() >= STEP_FILES || bytes >= STEP_BYTES;
                 if is_full {
                     break;
@@ -119,21 +129,21 @@ impl Scanner {
                 break;
             }
             self.baseline.pending.pop();
-            self.baseline.position = 0;
+            self.baseline.tried = None;
         }
         let results = self.read_known(jobs);
         self.adopt(results);
         Filled { snapshot: self.snapshot().clone(), is_more: !self.baseline.pending.is_empty() }
     }
 
-    fn unread_from(&self, id: DirId, position: usize) -> Vec<(usize, OsString, u64)> {
+    fn unread_after(&self, id: DirId, tried: Option<&OsStr>) -> Vec<(OsString, u64)> {
         let limit = self.plan.hash_limit.unwrap_or(u64::MAX);
         let Some(dir) = self.dirs.get(id) else { return Vec::new() };
-        let entries = dir.contents.iter().enumerate().skip(position);
-        let unread = entries.filter(|(_, (_, entry))| entry.is_unread());
+        let entries = dir.contents.iter();
+        let unread = entries.filter(|(name, entry)| entry.is_unread() && Some(*name) > tried);
         unread
-            .map(|(at, (name, entry))| (at, name.to_os_string(), entry.stamp().size))
-            .filter(|(_, _, size)| *size <= limit)
+            .map(|(name, entry)| (name.to_os_string(), entry.stamp().size))
+            .filter(|(_, size)| *size <= limit)
             .collect()
     }
 

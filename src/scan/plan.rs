@@ -174,7 +174,9 @@ fn compile(globs: &[String]) -> Result<Gitignore, GlobError> {
     let mut builder = GitignoreBuilder::new(".");
     builder.allow_unclosed_class(false);
     for glob in globs {
-        if let Err(error) = builder.add_line(None, glob) {
+        // In a file it would begin a comment; a lock file of emacs looks like this.
+        let line = if glob.starts_with('#') { format!("\\{glob}") } else { glob.clone() };
+        if let Err(error) = builder.add_line(None, &line) {
             let reason = match error {
                 ignore::Error::Glob { err, .. } => err,
                 other => other.to_string(),
@@ -210,6 +212,12 @@ mod tests {
         let selection = Selection::new(&[], &strings(&["*.rs", "!gen_*.rs"])).unwrap();
         assert!(selection.wants(Path::new("src/a.rs")));
         assert!(!selection.wants(Path::new("src/gen_a.rs")));
+    }
+
+    #[test]
+    fn a_glob_is_never_a_comment() {
+        let selection = Selection::new(&[], &strings(&["#a#"])).unwrap();
+        assert!(selection.wants(Path::new("src/#a#")) && !selection.wants(Path::new("a")));
     }
 
     #[test]

@@ -113,6 +113,9 @@ fn for_each_pair<'a, T, K: Ord>(
     }
 }
 
+/// Removed entries of one content among which one with the same name is looked for.
+const SAME_CONTENT_COMPARED: usize = 64;
+
 /// Finds which created entry is a removed one under a new path: by inode first, which is right
 /// even among many files of the same content, then by digest, for file systems whose inode
 /// numbers do not last. The content must be the same either way, since a freed inode number is
@@ -154,8 +157,14 @@ fn pair_renames(
         if source.is_some() {
             continue;
         }
-        candidates.retain(|&index| !taken[index]);
-        let same_name = candidates.iter().rposition(|&index| removed[index].0.name == place.name);
+        while candidates.last().is_some_and(|&index| taken[index]) {
+            candidates.pop();
+        }
+        // Only so many are compared by name: there may be very many of one content.
+        let compared = candidates.len().saturating_sub(SAME_CONTENT_COMPARED);
+        let is_namesake = |&index: &usize| !taken[index] && removed[index].0.name == place.name;
+        let same_name =
+            candidates[compared..].iter().rposition(is_namesake).map(|at| at + compared);
         let Some(at) = same_name.or(candidates.len().checked_sub(1)) else { continue };
         if removed[candidates[at]].1.same_content(entry) {
             let index = candidates.remove(at);

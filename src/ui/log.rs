@@ -4,12 +4,15 @@
 //! reads, then holds up that thread and not the one that has to answer signals; lines that do
 //! not fit into its queue are dropped and counted.
 
-use std::io::{self, Write};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread;
 use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 
 /// How much a line matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,6 +32,22 @@ pub struct Log {
     lines: SyncSender<String>,
     dropped: Arc<AtomicUsize>,
     finished: Receiver<()>,
+}
+
+/// Writes all of it, also where a program that shares the pipe has made it non-blocking.
+fn write_all(mut text: &[u8]) -> io::Result<()> {
+    let stderr = rustix::stdio::stderr();
+    while !text.is_empty() {
+        match rustix::io::write(stderr, text) {
+            Ok(written) => text = &text[written..],
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => {
+                poll(&mut [PollFd::new(&stderr, PollFlags::OUT)], None)?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 /// Lines that may wait to be written.
@@ -54,7 +73,7 @@ impl Log {
                     lost => text += &format!("stakeout: {lost} lines were lost here\n"),
                 }
                 // Nobody may be there to read it; the program goes on all the same.
-                _ = io::stderr().write_all(text.as_bytes());
+                _ = write_all(text.as_bytes());
             }
             _ = finish.send(());
         })?;
