@@ -28,6 +28,7 @@ pub fn scan(args: &args::Scan) -> Result<u8, Failure> {
         setup::plan(std::slice::from_ref(&args.path), &args.choice).map_err(Failure::usage)?;
     // Paths are relative to what is scanned, so that it matters not where that lies.
     plan.roots[0].label = PathBuf::new();
+    plan.ignore_files_above = false;
     plan.hash_limit = None;
     let mut scanner = Scanner::new(plan.clone())?;
     let troubles = scanner.look().troubles;

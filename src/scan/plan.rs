@@ -17,6 +17,8 @@ pub struct Plan {
     pub selection: Selection,
     /// Whether .gitignore, .ignore and .stakeoutignore are honoured.
     pub ignore_files: bool,
+    /// Whether those of the directories above a root are, where it lies inside a repository.
+    pub ignore_files_above: bool,
     /// Files over so many bytes are judged by their stamp alone; `None` reads all.
     pub hash_limit: Option<u64>,
     /// Files, by device and inode, that are no part of the tree wherever they lie: what our own
@@ -114,6 +116,7 @@ impl Plan {
             roots,
             selection,
             ignore_files,
+            ignore_files_above: ignore_files,
             hash_limit: Some(64 * 1024 * 1024),
             own_output: Vec::new(),
             excluded: compile(exclude)?,

@@ -42,7 +42,7 @@ fn read_root(
 ) -> io::Result<()> {
     let base = root.path.canonicalize()?;
     let mut rules: BTreeMap<PathBuf, Arc<Rules>> = BTreeMap::new();
-    let rules_above = match plan.ignore_files {
+    let rules_above = match plan.ignore_files_above {
         true => Above::read(&base).rules,
         false => Rules::none(),
     };

@@ -63,17 +63,17 @@ impl KnownRoot {
 
     /// Finds out whether it is another directory than at the last look, or under other rules.
     /// Does nothing where it is not open.
-    pub(super) fn refresh(&mut self, ignore_files: bool) -> bool {
+    pub(super) fn refresh(&mut self, ignore_files_above: bool) -> bool {
         let Some(opened) = &self.now else { return false };
         let has_moved = self.last.as_ref() != Some(&opened.found);
         let is_outdated = self.sources.as_ref().is_none_or(Above::is_outdated);
         self.last = Some(opened.found.clone());
-        if ignore_files && (has_moved || is_outdated) {
+        if ignore_files_above && (has_moved || is_outdated) {
             let above = Above::read(opened.base());
             self.above = Arc::clone(&above.rules);
             self.sources = Some(above);
         }
-        has_moved || ignore_files && is_outdated
+        has_moved || ignore_files_above && is_outdated
     }
 }
 

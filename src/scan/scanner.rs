@@ -213,7 +213,7 @@ impl Scanner {
     /// new.
     fn refresh_root(&mut self, index: usize, progress: &mut Progress) -> Option<DirId> {
         let root = &mut self.roots[index];
-        let must_list = root.refresh(self.plan.ignore_files);
+        let must_list = root.refresh(self.plan.ignore_files_above);
         let single = root.now.as_ref()?.single.clone();
         if let Some(id) = root.top {
             let top = self.dir_mut(id);

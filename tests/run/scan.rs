@@ -94,6 +94,16 @@ fn the_environment_of_a_container_does_not_change_the_digest() {
 }
 
 #[test]
+fn what_lies_above_does_not_change_the_digest() {
+    let (alone, inside) = (sample(&[0, 1, 2, 3]), Tree::new(&[(".git/HEAD", "")]));
+    inside.write(".gitignore", "b\n");
+    for file in ["dir/b", "dir/deep/c"] {
+        inside.write(file, &fs::read_to_string(alone.path(file)).unwrap());
+    }
+    assert_eq!(summary(&inside, &["dir"])["digest"], summary(&alone, &["dir"])["digest"]);
+}
+
+#[test]
 fn a_verified_scan_may_write_into_the_tree_that_it_scans() {
     let tree = sample(&[0, 1, 2, 3]);
     let out = fs::File::create(tree.path("out")).unwrap();
