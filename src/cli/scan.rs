@@ -20,8 +20,13 @@ const INCOMPLETE: u8 = 1;
 /// Scans and prints; gives the status to exit with.
 pub fn scan(args: &args::Scan) -> Result<u8, Failure> {
     let began = Instant::now();
-    if let Err(error) = args.path.metadata() {
-        let (path, reason) = (text::path(&args.path), reason(&error));
+    let unscannable = match args.path.metadata() {
+        Ok(metadata) if metadata.is_dir() || metadata.is_file() => None,
+        Ok(_) => Some("it is neither a directory nor a file".to_owned()),
+        Err(error) => Some(reason(&error)),
+    };
+    if let Some(reason) = unscannable {
+        let path = text::path(&args.path);
         return Err(Failure::usage(anyhow!("cannot scan {path}: {reason}; is it mistyped?")));
     }
     let mut plan =

@@ -1,6 +1,6 @@
 //! What was typed, turned into what it means: compiled globs, a prepared program.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
@@ -79,11 +79,16 @@ pub fn level(cli: &Cli) -> Level {
 }
 
 fn command(cli: &Cli) -> anyhow::Result<Vec<OsString>> {
-    let Some(shell) = &cli.shell else { return Ok(cli.command.clone()) };
+    let shell = match cli.shell.as_deref().map(OsStr::to_string_lossy).as_deref() {
+        None | Some("0" | "false" | "no" | "off") => return Ok(cli.command.clone()),
+        // As the variable of an option without a value is written.
+        Some("1" | "true" | "yes" | "on") => "sh".into(),
+        Some(_) => cli.shell.clone().unwrap_or_default(),
+    };
     if cli.command.is_empty() {
         bail!("--shell has nothing to run; put the command line after `--`");
     }
-    Ok(vec![shell.clone(), "-c".into(), cli.command.join(" ".as_ref())])
+    Ok(vec![shell, "-c".into(), cli.command.join(" ".as_ref())])
 }
 
 /// The program is in a process group of its own, which is not the terminal's foreground: if it

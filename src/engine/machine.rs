@@ -31,8 +31,8 @@ pub struct Engine {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// Nothing runs; the next change starts it.
-    Idle,
+    /// Nothing runs, after an instance that ended like this; the next change starts one.
+    Idle { exit: Option<Exit> },
     /// An instance is there. Its first process may have ended before the rest of it.
     Up { instance: Instance, exit: Option<Exit> },
     /// An instance is going.
@@ -61,7 +61,7 @@ impl Engine {
     pub fn new(policy: Policy) -> Self {
         Self {
             policy,
-            state: State::Idle,
+            state: State::Idle { exit: None },
             generation: Generation(0),
             next_instance: 1,
             has_started: false,
@@ -138,7 +138,7 @@ impl Engine {
 
     fn restart(&mut self, now: Instant) -> Vec<Action> {
         match self.state {
-            State::Idle => self.start(),
+            State::Idle { .. } => self.start(),
             State::Up { instance, exit } => self.stop(instance, exit, Then::Start, now),
             // The start that follows the stop will be of the newest generation anyway.
             State::Stopping { .. } | State::Ended => Vec::new(),
@@ -167,7 +167,10 @@ impl Engine {
     fn interrupt(&mut self, signal: i32, now: Instant) -> Vec<Action> {
         match &mut self.state {
             State::Ended => Vec::new(),
-            State::Idle => self.end(Exit::Signal(signal).status()),
+            State::Idle { exit } => {
+                let exit = exit.unwrap_or(Exit::Signal(signal));
+                self.end(exit.status())
+            }
             State::Up { instance, exit } => {
                 let (instance, exit) = (*instance, *exit);
                 self.stop(instance, exit, Then::End { signal }, now)
@@ -193,10 +196,11 @@ impl Engine {
             State::Stopping { then: Then::End { signal }, exit, .. } => {
                 self.end(exit.unwrap_or(Exit::Signal(signal)).status())
             }
-            _ => {
-                self.state = State::Idle;
+            State::Up { exit, .. } => {
+                self.state = State::Idle { exit };
                 Vec::new()
             }
+            State::Idle { .. } | State::Ended => Vec::new(),
         }
     }
 
@@ -208,7 +212,7 @@ impl Engine {
     fn is_current(&self, other: Instance) -> bool {
         match self.state {
             State::Up { instance, .. } | State::Stopping { instance, .. } => instance == other,
-            State::Idle | State::Ended => false,
+            State::Idle { .. } | State::Ended => false,
         }
     }
 }

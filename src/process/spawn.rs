@@ -148,13 +148,22 @@ impl Child {
     /// Tries the candidates as execvp(3) does: a file that may not be executed is remembered,
     /// one that is not there is passed over.
     unsafe fn execute(&self) -> ! {
+        let mut patience = BUSY_TRIES;
         let mut failure = libc::ENOENT;
         let mut is_there = false;
         for &file in &self.candidates {
             // SAFETY: as in `run`.
             let errno = unsafe {
-                libc::execve(file, self.arguments.as_ptr(), self.environment.as_ptr());
-                let errno = *libc::__errno_location();
+                let mut errno;
+                loop {
+                    libc::execve(file, self.arguments.as_ptr(), self.environment.as_ptr());
+                    errno = *libc::__errno_location();
+                    if errno != libc::ETXTBSY || patience == 0 {
+                        break;
+                    }
+                    patience -= 1;
+                    libc::nanosleep(&BUSY_PAUSE, ptr::null_mut());
+                }
                 // A script whose interpreter is missing fails with ENOENT, too.
                 is_there |= libc::access(file, libc::F_OK) == 0;
                 errno
@@ -179,6 +188,11 @@ impl Child {
         }
     }
 }
+
+/// A file that a linker still has open for writing cannot be executed (ETXTBSY), and closing it
+/// is no change that would be seen: it is tried for ten seconds. Signals end the child meanwhile.
+const BUSY_TRIES: u32 = 200;
+const BUSY_PAUSE: libc::timespec = libc::timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
 /// The last real-time signal of Linux.
 const LAST_SIGNAL: i32 = 64;

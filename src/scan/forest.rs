@@ -40,6 +40,11 @@ impl Forest {
         self.dirs.iter().flatten()
     }
 
+    /// The same, to be changed.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut KnownDir> {
+        self.dirs.iter_mut().flatten()
+    }
+
     pub(super) fn insert(&mut self, dir: KnownDir) -> DirId {
         self.is_changed = true;
         if let Some(id) = self.free.pop() {

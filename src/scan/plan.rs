@@ -136,11 +136,21 @@ impl Root {
 }
 
 impl Selection {
-    /// Files with one of the `extensions` (with or without a leading dot) or matched by one of
+    /// Files with one of the `extensions` (`rs`, `.rs` or `*.rs`) or matched by one of
     /// the gitignore-style `globs`, which a leading `!` takes back; all files if both are empty.
     pub fn new(extensions: &[String], globs: &[String]) -> Result<Self, GlobError> {
-        let extensions =
-            extensions.iter().map(|name| OsString::from(name.trim_start_matches('.'))).collect();
+        let plain = |name: &String| {
+            let name = name.strip_prefix('*').unwrap_or(name).trim_start_matches('.');
+            match name.contains(['*', '?', '[', '{', '/']) {
+                false => Ok(OsString::from(name)),
+                true => Err(GlobError {
+                    glob: name.to_owned(),
+                    reason: "an extension is plain text such as rs; a glob goes with --filter"
+                        .into(),
+                }),
+            }
+        };
+        let extensions = extensions.iter().map(plain).collect::<Result<_, _>>()?;
         Ok(Self { extensions, globs: compile(globs)? })
     }
 
@@ -178,7 +188,12 @@ fn compile(globs: &[String]) -> Result<Gitignore, GlobError> {
     builder.allow_unclosed_class(false);
     for glob in globs {
         // In a file it would begin a comment; a lock file of emacs looks like this.
-        let line = if glob.starts_with('#') { format!("\\{glob}") } else { glob.clone() };
+        let line = match glob.strip_prefix("./") {
+            // As typed in a shell; in gitignore's terms it is anchored.
+            Some(below) => format!("/{below}"),
+            None if glob.starts_with('#') => format!("\\{glob}"),
+            None => glob.clone(),
+        };
         if let Err(error) = builder.add_line(None, &line) {
             let reason = match error {
                 ignore::Error::Glob { err, .. } => err,
@@ -215,6 +230,14 @@ mod tests {
         let selection = Selection::new(&[], &strings(&["*.rs", "!gen_*.rs"])).unwrap();
         assert!(selection.wants(Path::new("src/a.rs")));
         assert!(!selection.wants(Path::new("src/gen_a.rs")));
+    }
+
+    #[test]
+    fn what_people_type_by_habit_is_understood_or_refused() {
+        let selection = Selection::new(&strings(&["*.rs"]), &strings(&["./web"])).unwrap();
+        assert!(selection.wants(Path::new("src/a.rs")) && selection.wants(Path::new("web/x")));
+        assert!(!selection.wants(Path::new("src/web/x")));
+        assert!(Selection::new(&strings(&["{a,b}"]), &[]).is_err());
     }
 
     #[test]

@@ -214,6 +214,11 @@ impl Scanner {
     fn refresh_root(&mut self, index: usize, progress: &mut Progress) -> Option<DirId> {
         let root = &mut self.roots[index];
         let must_list = root.refresh(self.plan.ignore_files_above);
+        if must_list && self.roots.len() > 1 {
+            // Where it was and where it is now may lie inside other roots.
+            self.dirs.iter_mut().for_each(|dir| dir.must_list = true);
+        }
+        let root = &self.roots[index];
         let single = root.now.as_ref()?.single.clone();
         if let Some(id) = root.top {
             let top = self.dir_mut(id);

@@ -39,6 +39,7 @@ fn assert_fails_on(
 fn paths_that_are_not_there() {
     assert_fails(&["-w", "nope", "--", "true"], 2, &["cannot watch nope: No such file", "mounted"]);
     assert_fails(&["-w", "/dev/null"], 2, &["cannot watch /dev/null", "neither"]);
+    assert_fails(&["scan", "/dev/null"], 2, &["cannot scan /dev/null", "neither"]);
     assert_fails(&["scan", "nope"], 2, &["cannot scan nope: No such file"]);
 }
 
@@ -87,6 +88,19 @@ fn programs_that_cannot_be_run() {
     for (name, status, says) in cases {
         assert_fails_on(&tree, &["--", name], &[], status, says);
     }
+}
+
+#[test]
+fn a_program_that_is_still_open_for_writing_is_waited_for() {
+    let tree = Tree::new(&[]);
+    fs::copy("/bin/sh", tree.path("app")).unwrap();
+    let linker = fs::File::options().write(true).open(tree.path("app")).unwrap();
+    let mut command = tree.stakeout();
+    command.args(["--", "./app", "-c", "echo runs; exec sleep 1000"]);
+    let mut session = Session::start(command);
+    session.wait_for("starting ./app");
+    drop(linker);
+    session.wait_for("runs");
 }
 
 #[test]

@@ -91,6 +91,25 @@ fn ignore_files_are_honoured_without_a_repository_and_followed() {
 }
 
 #[test]
+fn a_root_that_is_a_link_may_be_pointed_elsewhere_inside_another() {
+    let tree = Tree::new(&[("rel/1/a", ""), ("rel/2/a", "")]);
+    std::os::unix::fs::symlink("rel/1", tree.path("current")).unwrap();
+    let mut command = tree.stakeout();
+    command.args(["--interval", "20ms", "-v", "-w", ".", "-w", "current"]);
+    let mut session = Session::start(command);
+    session.wait_until_settled();
+    std::os::unix::fs::symlink("rel/2", tree.path("next")).unwrap();
+    fs::rename(tree.path("next"), tree.path("current")).unwrap();
+    session.wait_for("settled in");
+    tree.write("rel/1/a", "edited");
+    let line = session.wait_for("settled in");
+    assert!(line.contains("modified rel/1/a (settled"), "{line}");
+    tree.write("rel/2/a", "edited");
+    let line = session.wait_for("settled in");
+    assert!(line.contains("modified current/a (settled"), "{line}");
+}
+
+#[test]
 fn a_root_inside_another_is_told_of_once() {
     let tree = Tree::new(&[("vendor/lib/a", ""), ("b", "")]);
     fs::write(tree.path(".gitignore"), "vendor/\n").unwrap();
