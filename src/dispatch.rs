@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::engine::{Action, Echo, Engine, Event, Exit, Instance, NotStarted, Policy};
 use crate::process::{Children, Executed, Program, signals};
@@ -193,6 +193,12 @@ impl Dispatcher {
                 return self.tell(Event::Changed);
             }
             Report::Troubles(troubles) => self.say_troubles(&troubles),
+            Report::Silent { path, waited } => self.say_silent(&path, waited),
+            Report::Answers { path, waited } => {
+                let waited = text::duration(waited);
+                let line = format!("{} answers again, after {waited}", text::path(&path));
+                self.log.write(Level::Event, line);
+            }
             Report::Recovered(paths) => {
                 let line = format!("{}: readable again, or gone", first_and_rest(&paths));
                 self.log.write(Level::Event, line);
@@ -229,6 +235,17 @@ impl Dispatcher {
             );
             self.log.write(Level::Problem, line);
         }
+    }
+
+    fn say_silent(&self, path: &Path, waited: Duration) {
+        let since = SystemTime::now().checked_sub(waited).unwrap_or(SystemTime::UNIX_EPOCH);
+        let since = humantime::format_rfc3339_seconds(since);
+        let line = format!(
+            "{} does not answer since {since}; is its server gone, or the network? No change is \
+             seen until it does; what runs goes on",
+            text::path(path)
+        );
+        self.log.write(Level::Problem, line);
     }
 
     fn say_troubles(&self, troubles: &[Trouble]) {

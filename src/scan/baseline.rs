@@ -5,13 +5,14 @@
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::Scanner;
 use super::forest::DirId;
 use super::mount::Mount;
 use super::touched::{Job, Outcome};
-use crate::tree::{Entry, File, Snapshot};
+use crate::tree::{Entry, Snapshot};
 
 /// One step reads so many files or bytes, whichever is reached first: on a usual disk, some
 /// tens of milliseconds.
@@ -61,7 +62,7 @@ impl Scanner {
         let now = i64::try_from(now.as_nanos()).unwrap_or(i64::MAX);
         let nanoseconds = |time: Duration| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
         let is_plausible = |ctime: i64| ctime > now.saturating_sub(nanoseconds(SKEW));
-        let mut newest: HashMap<u64, i64> = HashMap::new();
+        let mut newest: HashMap<u32, i64> = HashMap::new();
         for (_, dir) in self.snapshot().dirs() {
             for (_, entry) in dir.iter() {
                 let stamp = entry.stamp();
@@ -133,6 +134,9 @@ impl Scanner {
         }
         let results = self.read_known(jobs);
         self.adopt(results);
+        if self.baseline.pending.is_empty() {
+            Self::trim();
+        }
         Filled { snapshot: self.snapshot().clone(), is_more: !self.baseline.pending.is_empty() }
     }
 
@@ -161,29 +165,27 @@ impl Scanner {
     /// Fills in the digests of files that are still as they were looked at. The others were
     /// changed since: the next look must see that they were.
     fn adopt(&mut self, results: Vec<(Job, Outcome)>) {
-        let mut by_dir: HashMap<DirId, HashMap<OsString, File>> = HashMap::new();
-        for ((id, name), outcome) in results {
-            match outcome {
-                Ok(Some(Entry::File(file))) => {
-                    by_dir.entry(id).or_default().insert(name, file);
-                }
-                Ok(_) => {}
-                // The next look tries again, and says why it cannot be read.
-                Err(_) => self.racy.insert(id, &name, Instant::now()),
-            }
-        }
         let mut is_new = false;
-        for (id, mut files) in by_dir {
-            let contents = &self.dir(id).contents;
-            let entries = contents.iter().map(|(name, entry)| {
-                let known = match files.remove(name) {
-                    Some(file) if file.stamp == *entry.stamp() => Entry::File(file),
-                    _ => entry.clone(),
-                };
-                (name.to_os_string(), known)
-            });
-            let entries = entries.collect();
-            is_new |= self.replace(id, entries);
+        // Those of one directory come one after the other.
+        for batch in results.chunk_by(|((a, _), _), ((b, _), _)| a == b) {
+            let id = batch[0].0.0;
+            let mut contents = Arc::clone(&self.dir(id).contents);
+            for ((_, name), outcome) in batch {
+                match outcome {
+                    Ok(Some(Entry::File(file))) => {
+                        let Some(index) = contents.index_of(name) else { continue };
+                        let (_, known) = contents.at(index);
+                        if self.inodes.same(&file.stamp, known.stamp()) && known.is_unread() {
+                            Arc::make_mut(&mut contents).set(index, Entry::File(file.clone()));
+                            is_new = true;
+                        }
+                    }
+                    Ok(_) => {}
+                    // The next look tries again, and says why it cannot be read.
+                    Err(_) => self.racy.insert(id, name, Instant::now()),
+                }
+            }
+            self.dir_mut(id).contents = contents;
         }
         if is_new {
             self.publish();

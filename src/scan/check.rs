@@ -1,13 +1,17 @@
 //! Checking a known directory: the steady state, one `fstatat(2)` for each entry and no more.
 
-use std::os::fd::AsFd;
+use std::ops::Range;
 use std::time::Instant;
 
+use rayon::prelude::*;
 use rustix::io::Errno;
 
+use super::inodes::Inodes;
 use super::known::KnownDir;
 use super::mount::Mount;
+use super::pulse::Pulse;
 use super::rules::{self, RULE_FILES};
+use super::way::{Reached, Way};
 use super::{Trouble, Verb, list, open};
 
 /// What a check found.
@@ -35,68 +39,125 @@ pub(super) struct Seen {
 }
 
 impl Seen {
+    /// Takes what was seen of the entries that follow.
+    fn add(&mut self, part: Seen) {
+        self.touched.extend(part.touched);
+        self.troubles.extend(part.troubles);
+    }
+
     /// Whether there is nothing to do about it.
     pub(super) fn is_nothing(&self) -> bool {
         self.touched.is_empty() && self.troubles.is_empty() && !self.proven
     }
 }
 
-/// Asks whether anything in `known` was touched since it was listed. `root` is its root's
-/// directory.
-pub(super) fn check(root: impl AsFd, known: &KnownDir, now: Instant) -> Check {
-    let Some(listed) = known.stamp.filter(|_| !known.must_list) else { return Check::List };
-    let failed = |verb, error| Check::Failed(Trouble::new(&*known.path, verb, error));
-    let directory = match open::directory(root, known.below()) {
-        Ok(directory) => directory,
-        Err(error) if is_gone(error) => return Check::Lost,
-        Err(error) => return failed(Verb::Open, error),
-    };
-    let mut seen = Seen::default();
-    if known.single.is_none() {
-        match open::stamp(&directory) {
-            Ok(stamp) if stamp == listed => {}
+/// Entries that one thread asks for at a time, of a directory that has more.
+const CHUNK: usize = 64;
+
+/// The same on a share, where each takes long.
+const SHARE_CHUNK: usize = 8;
+
+/// What a check needs to know besides the directory itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asker<'a> {
+    pub(super) inodes: &'a Inodes,
+    pub(super) pulse: &'a Pulse,
+    pub(super) now: Instant,
+    /// Whether nothing was mounted or unmounted since the look before.
+    pub(super) same_mounts: bool,
+}
+
+impl Asker<'_> {
+    /// Asks whether anything in `known` was touched since it was listed.
+    pub(super) fn check(self, way: Way<'_>, known: &KnownDir) -> Check {
+        let Some(listed) = known.stamp.filter(|_| !known.must_list) else { return Check::List };
+        let asking = self.pulse.ask(known.root);
+        let failed = |verb, error| Check::Failed(Trouble::new(&*known.path, verb, error));
+        let (reached, stamp) = match way.reach(known, self.same_mounts) {
+            Ok(reached) => reached,
+            Err(error) if is_gone(error) => return Check::Lost,
+            Err(error) => return failed(Verb::Open, error),
+        };
+        let mut seen = Seen::default();
+        if known.single.is_none() {
             // It is not entered, whatever is in it.
-            Ok(stamp) if known.mount == Mount::Pseudo && stamp.device == listed.device => {
-                return Check::Seen(Seen::default());
+            if known.mount == Mount::Pseudo && stamp.device == listed.device {
+                return Check::Seen(seen);
             }
-            Ok(_) => return Check::List,
-            Err(error) => return failed(Verb::Stat, error),
-        }
-        seen.proven = known.racy_until.is_some_and(|due| due <= now);
-        if seen.proven && !known.sources.is_empty() {
-            return Check::List;
-        }
-        if seen.proven || !known.mount.keeps_directory_times() {
-            match list::fingerprint(&directory) {
-                Ok(names) if names == known.names => {}
-                Ok(_) => return Check::List,
-                Err(error) => return failed(Verb::List, error),
+            if !self.inodes.same(&stamp, &listed) {
+                return Check::List;
             }
-        }
-        for (kind, stamp) in &known.sources {
-            match rules::stamp_of(&directory, RULE_FILES[*kind]) {
-                Ok(now) if now == *stamp => {}
-                Ok(_) => return Check::List,
-                Err(error) => {
-                    let path = known.path.join(RULE_FILES[*kind]);
-                    seen.troubles.push(Trouble::new(path, Verb::Stat, error));
+            seen.proven = known.racy_until.is_some_and(|due| due <= self.now);
+            if seen.proven && !known.sources.is_empty() {
+                return Check::List;
+            }
+            if seen.proven || !known.mount.keeps_directory_times() {
+                match reached
+                    .for_listing()
+                    .and_then(|listed| list::fingerprint(listed, known.mount))
+                {
+                    Ok(names) if names == known.names => {}
+                    Ok(_) => return Check::List,
+                    Err(error) => return failed(Verb::List, error),
+                }
+            }
+            for (kind, stamp) in &known.sources {
+                match rules::found(reached.stamp_of(RULE_FILES[*kind])) {
+                    Ok(now) if self.inodes.same_if_any(now.as_ref(), stamp.as_ref()) => {}
+                    Ok(_) => return Check::List,
+                    Err(error) => {
+                        let path = known.path.join(RULE_FILES[*kind]);
+                        seen.troubles.push(Trouble::new(path, Verb::Stat, error));
+                    }
                 }
             }
         }
+        asking.answered();
+        let chunk = if known.mount == Mount::Local { CHUNK } else { SHARE_CHUNK };
+        let entries = known.contents.len();
+        let is_same = if entries <= chunk {
+            self.ask(&reached, known, 0..entries, &mut seen)
+        } else {
+            let starts = (0..entries).into_par_iter().step_by(chunk);
+            let asked = starts.map(|start| {
+                let _asking = self.pulse.ask(known.root);
+                let mut seen = Seen::default();
+                let range = start..(start + chunk).min(entries);
+                self.ask(&reached, known, range, &mut seen).then_some(seen)
+            });
+            let parts: Option<Vec<Seen>> = asked.collect();
+            parts.map(|parts| parts.into_iter().for_each(|part| seen.add(part))).is_some()
+        };
+        if is_same { Check::Seen(seen) } else { Check::List }
     }
-    for (index, (name, entry)) in known.contents.iter().enumerate() {
-        match open::stamp_at(&directory, known.name_on_disk(name)) {
-            Ok(stamp) if stamp == *entry.stamp() => {}
-            Ok(stamp) if open::kind(&stamp) == open::kind(entry.stamp()) => {
-                seen.touched.push(index);
-            }
-            Ok(_) | Err(Errno::NOENT) => return Check::List,
-            Err(error) => {
-                seen.troubles.push(Trouble::new(known.path.join(name), Verb::Stat, error));
+
+    /// Asks for these entries; `false` as soon as one is gone or of another kind.
+    fn ask(
+        self,
+        reached: &Reached<'_>,
+        known: &KnownDir,
+        range: Range<usize>,
+        seen: &mut Seen,
+    ) -> bool {
+        for index in range {
+            let (name, entry) = known.contents.at(index);
+            let asked = match &known.single {
+                Some(on_disk) => reached.stamp_of(&**on_disk),
+                None => reached.stamp_of(known.contents.c_name(index)),
+            };
+            match asked {
+                Ok(stamp) if self.inodes.same(&stamp, entry.stamp()) => {}
+                Ok(stamp) if open::kind(&stamp) == open::kind(entry.stamp()) => {
+                    seen.touched.push(index);
+                }
+                Ok(_) | Err(Errno::NOENT) => return false,
+                Err(error) => {
+                    seen.troubles.push(Trouble::new(known.path.join(name), Verb::Stat, error));
+                }
             }
         }
+        true
     }
-    Check::Seen(seen)
 }
 
 /// Whether an error says that there is no such directory (any more), rather than that it could

@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Read;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
@@ -16,28 +17,32 @@ use crate::tree::{Digest, Entry, File, Link, Stamp};
 /// Large enough that big files cost few system calls, small enough for a thread's stack.
 const CHUNK: usize = 64 * 1024;
 
+/// Of a file without a size no more is read than this, since it may have no end: 64 MiB.
+const LONGEST_UNSIZED: u64 = 64 * 1024 * 1024;
+
 /// How often a file that changes while it is read is read. A log that never rests is then taken
 /// as it was read last, with a stamp that is already outdated: the next look reads it again.
 const TRIES: usize = 3;
 
 /// Reads the entry called `name`. `None`: it is neither a file nor a link.
 ///
-/// Files over `limit` bytes are not read. Never maps a file into memory: one that is truncated
+/// Calls `answered` whenever some of it was read. Files over `limit` bytes are not read. Never maps a file into memory: one that is truncated
 /// meanwhile would kill us with SIGBUS.
 pub(super) fn read(
     directory: impl AsFd,
     name: &OsStr,
     limit: Option<u64>,
+    answered: &dyn Fn(),
 ) -> Result<Option<Entry>, Errno> {
     let stamp = open::stamp_at(&directory, name)?;
     match open::kind(&stamp) {
-        FileType::Symlink => Ok(Some(Entry::Link(link(directory, name, stamp)?))),
+        FileType::Symlink => Ok(Some(Entry::Link(Box::new(link(directory, name, stamp)?)))),
         FileType::RegularFile if limit.is_some_and(|limit| stamp.size > limit) => {
             Ok(Some(Entry::File(File { stamp, digest: None })))
         }
         FileType::RegularFile => {
             let opened = open::for_reading(&directory, name)?;
-            Ok(Some(Entry::File(file(opened)?)))
+            Ok(Some(Entry::File(file(opened, answered)?)))
         }
         _ => Ok(None),
     }
@@ -50,19 +55,18 @@ pub(super) fn link(directory: impl AsFd, name: &OsStr, stamp: Stamp) -> Result<L
     Ok(Link { stamp, target: target.into() })
 }
 
-fn file(opened: OwnedFd) -> Result<File, Errno> {
+fn file(opened: OwnedFd, answered: &dyn Fn()) -> Result<File, Errno> {
     let mut stamp = open::stamp(&opened)?;
     if open::kind(&stamp) != FileType::RegularFile {
         // Replaced between fstatat and open; the next look sees what it is.
         return Err(Errno::AGAIN);
     }
-    let mut opened = fs::File::from(opened);
     let mut tries = TRIES;
     loop {
-        let digest = Some(digest(&mut opened, stamp.size).map_err(errno)?);
+        let digest = Some(digest(&opened, stamp.size, answered)?);
         let after = open::stamp(&opened)?;
         tries -= 1;
-        if after == stamp || tries == 0 {
+        if after.same_times(&stamp) || tries == 0 {
             return Ok(File { stamp, digest });
         }
         stamp = after;
@@ -70,20 +74,27 @@ fn file(opened: OwnedFd) -> Result<File, Errno> {
     }
 }
 
-/// Reads up to the end, or until more came than the file's `size`: then it is growing, perhaps
-/// as fast as it is read.
-fn digest(opened: &mut fs::File, size: u64) -> std::io::Result<Digest> {
+/// Reads as much as the file's `size`, and where that is 0, which some file systems say of files
+/// that they make up, to the end. What comes after is found by the size that it then has.
+fn digest(opened: &OwnedFd, size: u64, answered: &dyn Fn()) -> Result<Digest, Errno> {
     let mut hasher = blake3::Hasher::new();
-    let mut chunk = [0; CHUNK];
+    let mut chunk = [MaybeUninit::uninit(); CHUNK];
     loop {
-        match opened.read(&mut chunk) {
-            Ok(0) => return Ok(Digest::finish(&hasher)),
-            Ok(_) if hasher.count() > size => return Ok(Digest::finish(&hasher)),
-            Ok(length) => hasher.update(&chunk[..length]),
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+        let read = rustix::io::read(opened, &mut chunk);
+        answered();
+        match read {
+            Ok(([], _)) => break,
+            Ok((bytes, _)) => {
+                hasher.update(bytes);
+            }
+            Err(Errno::INTR) => {}
             Err(error) => return Err(error),
-        };
+        }
+        if size > 0 && hasher.count() >= size || hasher.count() > LONGEST_UNSIZED {
+            break;
+        }
     }
+    Ok(Digest::finish(&hasher))
 }
 
 fn errno(error: std::io::Error) -> Errno {

@@ -1,5 +1,7 @@
 //! The forest: all known directories, in one flat array.
 
+use std::os::fd::OwnedFd;
+
 use super::known::KnownDir;
 
 /// A directory's index in the array. Valid within one look; used again after.
@@ -8,7 +10,8 @@ pub(super) type DirId = usize;
 /// Known directories, found by id or in the order of their paths.
 #[derive(Debug, Default)]
 pub(super) struct Forest {
-    dirs: Vec<Option<KnownDir>>,
+    // Boxed: a list that grows takes twice its size at times.
+    dirs: Vec<Option<Box<KnownDir>>>,
     /// The ids of all directories as of the last [`Forest::tidy`], sorted by path.
     order: Vec<DirId>,
     /// Places to use again.
@@ -17,17 +20,19 @@ pub(super) struct Forest {
     /// only after it.
     removed: Vec<DirId>,
     is_changed: bool,
+    /// How many directories are held open.
+    held: usize,
 }
 
 impl Forest {
     /// The directory with this id, unless it was removed in this look.
     pub(super) fn get(&self, id: DirId) -> Option<&KnownDir> {
-        self.dirs[id].as_ref()
+        self.dirs[id].as_deref()
     }
 
     /// The same, to be changed.
     pub(super) fn get_mut(&mut self, id: DirId) -> Option<&mut KnownDir> {
-        self.dirs[id].as_mut()
+        self.dirs[id].as_deref_mut()
     }
 
     /// All directories that were known when the look began, sorted by path.
@@ -37,22 +42,39 @@ impl Forest {
 
     /// All directories, in no order.
     pub(super) fn iter(&self) -> impl Iterator<Item = &KnownDir> {
-        self.dirs.iter().flatten()
+        self.dirs.iter().flatten().map(AsRef::as_ref)
     }
 
     /// The same, to be changed.
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut KnownDir> {
-        self.dirs.iter_mut().flatten()
+        self.dirs.iter_mut().flatten().map(AsMut::as_mut)
     }
 
     pub(super) fn insert(&mut self, dir: KnownDir) -> DirId {
         self.is_changed = true;
         if let Some(id) = self.free.pop() {
-            self.dirs[id] = Some(dir);
+            self.dirs[id] = Some(dir.into());
             return id;
         }
-        self.dirs.push(Some(dir));
+        self.dirs.push(Some(dir.into()));
         self.dirs.len() - 1
+    }
+
+    /// Holds a directory open from now on as `opened`, unless `most` are held already.
+    pub(super) fn hold(&mut self, id: DirId, opened: OwnedFd, most: usize) {
+        self.release(id);
+        if self.held < most
+            && let Some(dir) = self.get_mut(id)
+        {
+            dir.held = Some(opened);
+            self.held += 1;
+        }
+    }
+
+    /// Holds a directory open no longer.
+    pub(super) fn release(&mut self, id: DirId) {
+        let held = self.get_mut(id).and_then(|dir| dir.held.take());
+        self.held -= usize::from(held.is_some());
     }
 
     /// Takes out a directory and all below it.
@@ -63,7 +85,8 @@ impl Forest {
             let Some(dir) = self.dirs[id].take() else { continue };
             stack.extend(dir.children.iter().map(|(_, child)| *child));
             self.removed.push(id);
-            taken.push((id, dir));
+            self.held -= usize::from(dir.held.is_some());
+            taken.push((id, *dir));
         }
         self.is_changed |= !taken.is_empty();
         taken

@@ -1,6 +1,7 @@
 //! A known directory: what a scanner keeps of each directory from one look to the next.
 
 use std::ffi::{OsStr, OsString};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -19,22 +20,27 @@ pub(super) struct KnownDir {
     /// Where in `path` the part below the root begins, in bytes.
     below_from: usize,
     pub(super) parent: Option<DirId>,
-    pub(super) children: Vec<(OsString, DirId)>,
+    /// The directories in it, sorted by name.
+    pub(super) children: Box<[(Box<OsStr>, DirId)]>,
     /// For a root that is a single file: its name on disk. Its entry's name is empty then.
-    pub(super) single: Option<OsString>,
+    pub(super) single: Option<Box<OsStr>>,
     pub(super) contents: Arc<Dir>,
     /// The directory's own stamp when it was last listed; `None` before the first time.
     pub(super) stamp: Option<Stamp>,
     /// Set where the last listing was not complete.
     pub(super) must_list: bool,
     pub(super) mount: Mount,
+    /// Which mount it was listed on, see [`stamp_and_mount`](super::open::stamp_and_mount).
+    pub(super) mount_id: u64,
+    /// The directory itself, where it is held open from look to look, see [`way`](super::way).
+    pub(super) held: Option<OwnedFd>,
     /// A fingerprint of all names and kinds in it, left-out ones too.
     pub(super) names: u64,
     /// Until then its stamp proves nothing, see [`Mount::granule`].
     pub(super) racy_until: Option<Instant>,
     /// The rules for the names in it.
     pub(super) rules: Arc<Rules>,
-    pub(super) sources: Vec<Source>,
+    pub(super) sources: Box<[Source]>,
 }
 
 impl KnownDir {
@@ -71,16 +77,18 @@ impl KnownDir {
             path,
             below_from,
             parent,
-            children: Vec::new(),
-            single,
+            children: Box::default(),
+            single: single.map(OsString::into_boxed_os_str),
             contents: Arc::default(),
             stamp: None,
             must_list: true,
             mount: Mount::Foreign,
+            mount_id: 0,
+            held: None,
             names: 0,
             racy_until: None,
             rules,
-            sources: Vec::new(),
+            sources: Box::default(),
         }
     }
 
@@ -88,6 +96,12 @@ impl KnownDir {
     pub(super) fn below(&self) -> &Path {
         let bytes = self.path.as_os_str().as_encoded_bytes();
         Path::new(os_str(&bytes[self.below_from..]))
+    }
+
+    /// The directory in it that is called `name`.
+    pub(super) fn child_called(&self, name: &OsStr) -> Option<DirId> {
+        let found = self.children.binary_search_by(|(child, _)| (**child).cmp(name));
+        found.ok().map(|index| self.children[index].1)
     }
 
     /// The name on disk of the entry called `name`.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use rustix::io::Errno;
 use super::check::is_gone;
 use super::known::KnownDir;
 use super::mount::Mount;
+use super::open::Access;
 use super::plan::Plan;
 use super::rules::{Rules, Source, Unreadable};
 use super::{Trouble, Verb, content, open};
@@ -25,12 +26,16 @@ use crate::tree::{Link, Place, Stamp};
 pub(super) struct Listing {
     /// The directory's own stamp, from before its names were read.
     pub(super) stamp: Stamp,
+    /// The directory, as it was listed.
+    pub(super) directory: OwnedFd,
     pub(super) mount: Mount,
+    pub(super) mount_id: u64,
     pub(super) names: u64,
     pub(super) rules: Arc<Rules>,
     pub(super) sources: Vec<Source>,
     pub(super) entries: Vec<(OsString, Found)>,
-    pub(super) children: Vec<OsString>,
+    /// Directories; those that were known with the stamp that they have now.
+    pub(super) children: Vec<(OsString, Option<Stamp>)>,
     /// Names that were known, are still there, and are left out by the rules now.
     pub(super) hidden: HashSet<OsString>,
     /// Entries that could not be asked; or that vanished meanwhile, which is no trouble but
@@ -65,6 +70,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) root: &'a OwnedFd,
     /// The absolute path of that directory.
     pub(super) base: &'a Path,
+    /// The directory above, unless it is the root's.
+    pub(super) parent: Option<&'a KnownDir>,
     /// The rules of the directory above.
     pub(super) above: &'a Arc<Rules>,
     /// Absolute paths of other roots, which are scanned for themselves.
@@ -77,15 +84,20 @@ pub(super) fn list(around: Surroundings<'_>, known: &KnownDir) -> Result<Listing
         true => Unlisted::Lost,
         false => Unlisted::Failed(Trouble::new(&*known.path, verb, error)),
     };
+    let access = if known.single.is_some() { Access::Search } else { Access::List };
     let directory =
-        open::directory(around.root, known.below()).map_err(|e| failed(Verb::Open, e))?;
-    let stamp = open::stamp(&directory).map_err(|error| failed(Verb::Stat, error))?;
+        open::directory(around.root, known.below(), access).map_err(|e| failed(Verb::Open, e))?;
+    let (stamp, mount_id) =
+        open::stamp_and_mount(&directory).map_err(|error| failed(Verb::Stat, error))?;
+    let is_on_device = |dir: &&KnownDir| dir.stamp.is_some_and(|at| at.device == stamp.device);
     let mut listing = Listing {
         stamp,
-        mount: match known.stamp {
-            Some(before) if before.device == stamp.device => known.mount,
-            _ => Mount::of(&directory),
-        },
+        mount_id,
+        mount: [Some(known), around.parent]
+            .into_iter()
+            .flatten()
+            .find(is_on_device)
+            .map_or_else(|| Mount::of(&directory), |dir| dir.mount),
         names: 0,
         rules: Arc::clone(around.above),
         sources: Vec::new(),
@@ -94,28 +106,35 @@ pub(super) fn list(around: Surroundings<'_>, known: &KnownDir) -> Result<Listing
         hidden: HashSet::new(),
         troubles: Vec::new(),
         is_complete: true,
+        directory,
     };
     if known.single.is_some() {
-        listing.single(around, &directory, known);
+        listing.single(around, known);
         return Ok(listing);
     }
     if listing.mount == Mount::Pseudo {
         return Ok(listing);
     }
-    let names = names(&directory).map_err(|error| failed(Verb::List, error))?;
-    let moved = known.stamp.is_some_and(|before| before.device != stamp.device);
+    let mut names = Vec::new();
+    for_each_name(&listing.directory, |found| {
+        listing.names = add(listing.names, found.fingerprint(listing.mount));
+        names.push((found.name.to_os_string(), found.kind));
+    })
+    .map_err(|error| failed(Verb::List, error))?;
+    let moved = known
+        .stamp
+        .is_some_and(|before| before.device != stamp.device || known.mount_id != mount_id);
     if moved && names.is_empty() && !(known.contents.is_empty() && known.children.is_empty()) {
         // A mount point whose volume is gone shows the empty directory below it.
         return Err(failed(Verb::Enter, Errno::NODEV));
     }
-    listing.names = names.iter().map(|(name, kind)| fingerprint_of(name, *kind)).fold(0, add);
     let absolute = around.base.join(known.below());
     if around.plan.ignore_files {
-        listing.read_rules(around, &directory, known, &absolute, &names);
+        listing.read_rules(around, known, &absolute, &names);
     }
     let mut paths = Paths { absolute, shown: known.path.to_path_buf() };
     for (name, kind) in names {
-        listing.add(around, &directory, known, &mut paths, name, kind);
+        listing.add(around, known, &mut paths, name, kind);
     }
     Ok(listing)
 }
@@ -131,14 +150,13 @@ impl Listing {
     fn read_rules(
         &mut self,
         around: Surroundings<'_>,
-        directory: &OwnedFd,
         known: &KnownDir,
         absolute: &Path,
         names: &[(OsString, FileType)],
     ) {
         let has = |wanted: &str| names.iter().any(|(name, _)| name == wanted);
         let before = known.stamp.map(|_| &known.rules);
-        match Rules::read(around.above, directory, absolute, has(".git"), has, before) {
+        match Rules::read(around.above, &self.directory, absolute, has(".git"), has, before) {
             Ok((rules, sources)) => (self.rules, self.sources) = (rules, sources),
             Err(Unreadable { file, errno }) => {
                 self.troubles.push(Trouble::new(known.path.join(file), Verb::Read, errno));
@@ -153,7 +171,6 @@ impl Listing {
     fn add(
         &mut self,
         around: Surroundings<'_>,
-        directory: &OwnedFd,
         known: &KnownDir,
         paths: &mut Paths,
         name: OsString,
@@ -162,7 +179,7 @@ impl Listing {
         // Some file systems give no kind with the name.
         let mut stamp = None;
         let kind = if kind == FileType::Unknown {
-            match self.ask(directory, known, &name) {
+            match self.ask(known, &name) {
                 Some(found) => open::kind(stamp.insert(found)),
                 None => return,
             }
@@ -185,53 +202,58 @@ impl Listing {
             return;
         }
         if left_out {
-            if known.contents.get(&name).is_some() || known.children.iter().any(|(c, _)| *c == name)
-            {
+            if known.contents.get(&name).is_some() || known.child_called(&name).is_some() {
                 self.hidden.insert(name);
             }
             return;
         }
         if is_directory {
-            self.children.push(name);
+            let is_known = known.child_called(&name).is_some();
+            let stamp = stamp.filter(|_| is_known).or_else(|| {
+                // What cannot be asked now is listed, and then says why.
+                is_known.then(|| open::stamp_at(&self.directory, &*name).ok()).flatten()
+            });
+            self.children.push((name, stamp));
             return;
         }
-        if let Some(stamp) = stamp.or_else(|| self.ask(directory, known, &name)) {
-            self.add_entry(around, directory, known, name, stamp);
+        if let Some(stamp) = stamp.or_else(|| self.ask(known, &name)) {
+            self.add_entry(around, known, name, stamp);
         }
     }
 
     /// The only entry of a root that is a single file. Rules do not apply: it was asked for.
-    fn single(&mut self, around: Surroundings<'_>, directory: &OwnedFd, known: &KnownDir) {
+    fn single(&mut self, around: Surroundings<'_>, known: &KnownDir) {
         let name = OsString::new();
-        if let Some(stamp) = self.ask(directory, known, &name) {
-            self.add_entry(around, directory, known, name, stamp);
+        if let Some(stamp) = self.ask(known, &name) {
+            self.add_entry(around, known, name, stamp);
         }
     }
 
     fn add_entry(
         &mut self,
         around: Surroundings<'_>,
-        directory: &OwnedFd,
         known: &KnownDir,
         name: OsString,
         stamp: Stamp,
     ) {
-        if around.plan.own_output.contains(&(stamp.device, stamp.inode)) {
+        if around.plan.own_output.contains(&(stamp.device.into(), stamp.inode)) {
             return;
         }
         match open::kind(&stamp) {
             FileType::RegularFile => self.entries.push((name, Found::File(stamp))),
-            FileType::Symlink => match content::link(directory, known.name_on_disk(&name), stamp) {
-                Ok(link) => self.entries.push((name, Found::Link(link))),
-                Err(error) => self.fail(known, &name, Verb::Read, error),
-            },
+            FileType::Symlink => {
+                match content::link(&self.directory, known.name_on_disk(&name), stamp) {
+                    Ok(link) => self.entries.push((name, Found::Link(link))),
+                    Err(error) => self.fail(known, &name, Verb::Read, error),
+                }
+            }
             // It became something else since the names were read.
             _ => self.is_complete = false,
         }
     }
 
-    fn ask(&mut self, directory: &OwnedFd, known: &KnownDir, name: &OsStr) -> Option<Stamp> {
-        let stamp = open::stamp_at(directory, known.name_on_disk(name));
+    fn ask(&mut self, known: &KnownDir, name: &OsStr) -> Option<Stamp> {
+        let stamp = open::stamp_at(&self.directory, known.name_on_disk(name));
         stamp.map_err(|error| self.fail(known, name, Verb::Stat, error)).ok()
     }
 
@@ -244,8 +266,8 @@ impl Listing {
         }
         let place = Place { dir: Arc::clone(&known.path), name: name.to_os_string() };
         self.troubles.push(Trouble::new(place.path(), verb, error));
-        if known.children.iter().any(|(child, _)| child == name) {
-            self.children.push(place.name);
+        if known.child_called(name).is_some() {
+            self.children.push((place.name, None));
         } else {
             self.entries.push((place.name, Found::Unknown));
         }
@@ -254,42 +276,47 @@ impl Listing {
 
 /// A number that differs, as good as surely, where the names in a directory or their kinds do;
 /// their order does not count.
-pub(super) fn fingerprint(directory: impl AsFd) -> Result<u64, Errno> {
+///
+/// Where inode numbers last, they count as well: a directory may be exchanged for another of the
+/// same name.
+pub(super) fn fingerprint(listed: OwnedFd, mount: Mount) -> Result<u64, Errno> {
     let mut sum = 0;
-    for_each_name(directory, |name, kind| sum = add(sum, fingerprint_of(name, kind)))?;
+    for_each_name(&listed, |name| sum = add(sum, name.fingerprint(mount)))?;
     Ok(sum)
 }
 
-fn fingerprint_of(name: &OsStr, kind: FileType) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    name.hash(&mut hasher);
-    kind.as_raw_mode().hash(&mut hasher);
-    hasher.finish()
+/// What a listing says of a name.
+struct Name<'a> {
+    name: &'a OsStr,
+    kind: FileType,
+    inode: u64,
+}
+
+impl Name<'_> {
+    fn fingerprint(&self, mount: Mount) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.name.hash(&mut hasher);
+        self.kind.as_raw_mode().hash(&mut hasher);
+        if mount == Mount::Local {
+            self.inode.hash(&mut hasher);
+        }
+        hasher.finish()
+    }
 }
 
 fn add(sum: u64, term: u64) -> u64 {
     sum.wrapping_add(term)
 }
 
-fn names(directory: impl AsFd) -> Result<Vec<(OsString, FileType)>, Errno> {
-    let mut names = Vec::new();
-    for_each_name(directory, |name, kind| names.push((name.to_os_string(), kind)))?;
-    Ok(names)
-}
-
 /// A listing that fails half-way is a failure: the missing rest must not look deleted.
-fn for_each_name(
-    directory: impl AsFd,
-    mut each: impl FnMut(&OsStr, FileType),
-) -> Result<(), Errno> {
-    let opened = open::for_listing(directory)?;
+fn for_each_name(listed: &OwnedFd, mut each: impl FnMut(Name<'_>)) -> Result<(), Errno> {
     let mut buffer = [MaybeUninit::uninit(); 16 * 1024];
-    let mut entries = RawDir::new(opened, &mut buffer);
+    let mut entries = RawDir::new(listed, &mut buffer);
     while let Some(entry) = entries.next() {
         let entry = entry?;
         let name = OsStr::from_bytes(entry.file_name().to_bytes());
         if name != "." && name != ".." {
-            each(name, entry.file_type());
+            each(Name { name, kind: entry.file_type(), inode: entry.ino() });
         }
     }
     Ok(())

@@ -5,28 +5,43 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat, Statx, StatxFlags, makedev};
 use rustix::io::Errno;
+use rustix::path::Arg;
 
 use crate::tree::Stamp;
 
 /// The longest path that one system call takes: PATH_MAX (4,096) less the NUL.
 const LONGEST: usize = 4095;
 
-/// Opens the directory at `path`, relative to `root`, for `fstatat` only (`O_PATH`).
+/// What opening a directory is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    /// To ask for what is in it by name only (`O_PATH`).
+    Search,
+    /// To list it as well.
+    List,
+}
+
+/// Opens the directory at `path`, relative to `root`.
 ///
 /// No component may be a symbolic link: a directory that was replaced by one fails with ELOOP or
 /// ENOTDIR. Paths may be of any length.
-pub(super) fn directory(root: impl AsFd, path: &Path) -> Result<OwnedFd, Errno> {
+pub(super) fn directory(root: impl AsFd, path: &Path, access: Access) -> Result<OwnedFd, Errno> {
+    let last = match access {
+        Access::Search => OFlags::PATH,
+        Access::List => OFlags::RDONLY,
+    };
     let mut rest = path.as_os_str().as_bytes();
     if rest.is_empty() {
-        return step(root.as_fd(), OsStr::new("."));
+        return step(root.as_fd(), OsStr::new("."), last);
     }
     let mut opened: Option<OwnedFd> = None;
     while !rest.is_empty() {
         let (head, tail) = split(rest)?;
         let from = opened.as_ref().map_or(root.as_fd(), AsFd::as_fd);
-        opened = Some(step(from, OsStr::from_bytes(head))?);
+        let access = if tail.is_empty() { last } else { OFlags::PATH };
+        opened = Some(step(from, OsStr::from_bytes(head), access)?);
         rest = tail;
     }
     Ok(opened.expect("a path that is not empty has a first step"))
@@ -42,8 +57,8 @@ fn split(path: &[u8]) -> Result<(&[u8], &[u8]), Errno> {
     Ok((&path[..slash], &path[slash + 1..]))
 }
 
-fn step(from: impl AsFd, path: &OsStr) -> Result<OwnedFd, Errno> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+fn step(from: impl AsFd, path: &OsStr, access: OFlags) -> Result<OwnedFd, Errno> {
+    let flags = access | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let within = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
     match rustix::fs::openat2(&from, path, flags, Mode::empty(), within) {
         // Linux before 5.6, or a seccomp filter that does not know the call.
@@ -63,10 +78,23 @@ fn one_by_one(from: impl AsFd, path: &OsStr, flags: OFlags) -> Result<OwnedFd, E
     opened.ok_or(Errno::NOENT)
 }
 
-/// Opens a directory that is held by `O_PATH` for listing.
+/// Opens a directory that is open already for listing.
 pub(super) fn for_listing(directory: impl AsFd) -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     rustix::fs::openat(directory, ".", flags, Mode::empty())
+}
+
+/// The stamp of an open directory and a number for the mount that it lies on, by which a bind
+/// mount of the same device is told from what it covers; 0 where the kernel does not say (Linux
+/// before 5.8).
+pub(super) fn stamp_and_mount(directory: impl AsFd) -> Result<(Stamp, u64), Errno> {
+    let wanted = StatxFlags::BASIC_STATS | StatxFlags::MNT_ID;
+    match rustix::fs::statx(&directory, c"", AtFlags::EMPTY_PATH, wanted) {
+        Ok(statx) => Ok((stamp_of_statx(&statx), statx.stx_mnt_id)),
+        // Linux before 4.11, or a seccomp filter that does not know the call.
+        Err(Errno::NOSYS | Errno::PERM) => Ok((stamp(directory)?, 0)),
+        Err(error) => Err(error),
+    }
 }
 
 /// Opens a regular file for reading. Should it have become something else since it was listed,
@@ -78,7 +106,7 @@ pub(super) fn for_reading(directory: impl AsFd, name: &OsStr) -> Result<OwnedFd,
 }
 
 /// The stamp of a name in a directory; of a link, the link's own.
-pub(super) fn stamp_at(directory: impl AsFd, name: &OsStr) -> Result<Stamp, Errno> {
+pub(super) fn stamp_at(directory: impl AsFd, name: impl Arg) -> Result<Stamp, Errno> {
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
     rustix::fs::statat(directory, name, flags).map(|stat| stamp_of(&stat))
 }
@@ -88,17 +116,30 @@ pub(super) fn stamp(file: impl AsFd) -> Result<Stamp, Errno> {
     rustix::fs::fstat(file).map(|stat| stamp_of(&stat))
 }
 
+/// Times beyond the year 2262 wrap, which keeps different times different.
+fn nanoseconds(seconds: i64, rest: i64) -> i64 {
+    seconds.wrapping_mul(1_000_000_000).wrapping_add(rest)
+}
+
+fn stamp_of_statx(statx: &Statx) -> Stamp {
+    Stamp {
+        mode: statx.stx_mode.into(),
+        size: statx.stx_size,
+        mtime: nanoseconds(statx.stx_mtime.tv_sec, statx.stx_mtime.tv_nsec.into()),
+        ctime: nanoseconds(statx.stx_ctime.tv_sec, statx.stx_ctime.tv_nsec.into()),
+        inode: statx.stx_ino,
+        device: makedev(statx.stx_dev_major, statx.stx_dev_minor) as u32,
+    }
+}
+
 fn stamp_of(stat: &Stat) -> Stamp {
-    // Times beyond the year 2262 wrap, which keeps different times different.
-    let nanoseconds =
-        |seconds: i64, rest: u64| seconds.wrapping_mul(1_000_000_000).wrapping_add(rest as i64);
     Stamp {
         mode: stat.st_mode,
         size: stat.st_size as u64,
-        mtime: nanoseconds(stat.st_mtime, stat.st_mtime_nsec),
-        ctime: nanoseconds(stat.st_ctime, stat.st_ctime_nsec),
+        mtime: nanoseconds(stat.st_mtime, stat.st_mtime_nsec as i64),
+        ctime: nanoseconds(stat.st_ctime, stat.st_ctime_nsec as i64),
         inode: stat.st_ino,
-        device: stat.st_dev,
+        device: stat.st_dev as u32,
     }
 }
 

@@ -1,7 +1,8 @@
 //! A plan: what to scan and what to leave out, compiled once from what the user typed.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 use ignore::Match;
@@ -170,11 +171,16 @@ impl Selection {
 /// The globs are matched against paths as they are shown, so that what a log line names can be
 /// copied into an option. An absolute path is taken as relative to `/`.
 pub(super) fn relative(path: &Path) -> &Path {
-    path.strip_prefix("/").unwrap_or(path)
+    // Faster than `Path::strip_prefix`, which takes paths apart.
+    let bytes = path.as_os_str().as_bytes();
+    bytes.strip_prefix(b"/").map_or(path, |below| Path::new(OsStr::from_bytes(below)))
 }
 
 /// Whether the globs say to leave out, to keep, or nothing.
 pub(super) fn verdict(globs: &Gitignore, path: &Path, is_directory: bool) -> Option<bool> {
+    if globs.is_empty() {
+        return None;
+    }
     match globs.matched(path, is_directory) {
         Match::Ignore(_) => Some(true),
         Match::Whitelist(_) => Some(false),

@@ -26,7 +26,8 @@ pub fn read(plan: &Plan) -> io::Result<Snapshot> {
     for root in &plan.roots {
         if root.path.is_dir() {
             read_root(plan, root, &mut dirs)?;
-        } else if let Some(entry) = content::read(CWD, root.path.canonicalize()?.as_os_str(), None)?
+        } else if let Some(entry) =
+            content::read(CWD, root.path.canonicalize()?.as_os_str(), None, &|| ())?
         {
             dirs.entry(root.label.clone()).or_default().push((OsString::new(), entry));
         }
@@ -66,8 +67,8 @@ fn read_root(
                 rules.insert(path.to_path_buf(), own);
             }
         } else if plan.selection.wants(&shown)
-            && let Some(entry) = content::read(CWD, path.as_os_str(), None)?
-            && !plan.own_output.contains(&(entry.stamp().device, entry.stamp().inode))
+            && let Some(entry) = content::read(CWD, path.as_os_str(), None, &|| ())?
+            && !plan.own_output.contains(&(entry.stamp().device.into(), entry.stamp().inode))
         {
             let name = found.file_name().to_os_string();
             let dir = shown.parent().unwrap_or(Path::new("")).to_path_buf();

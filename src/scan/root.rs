@@ -10,9 +10,11 @@ use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::forest::DirId;
+use super::inodes::Inodes;
 use super::open;
 use super::plan::Root;
 use super::rules::{Above, Rules};
+use crate::tree::Stamp;
 
 /// What a scanner keeps of a root from one look to the next.
 #[derive(Debug)]
@@ -30,12 +32,12 @@ pub(super) struct KnownRoot {
 }
 
 /// Where a root was found, and as which directory.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct Found {
     /// The root's absolute path without symbolic links.
     pub(super) real: PathBuf,
-    /// Device and inode of the directory.
-    identity: (u64, u64),
+    /// The directory's stamp. Its identity is what counts of it.
+    stamp: Stamp,
 }
 
 /// A root that is open for a look.
@@ -55,18 +57,19 @@ impl KnownRoot {
     }
 
     /// Opens it for as long as it is being read.
-    pub(super) fn open(&mut self) -> Result<(), Errno> {
+    pub(super) fn open(&mut self, inodes: &Inodes) -> Result<(), Errno> {
         self.now = None;
-        self.now = Some(OpenRoot::open(&self.place.path, self.last.as_ref())?);
+        self.now = Some(OpenRoot::open(&self.place.path, self.last.as_ref(), inodes)?);
         Ok(())
     }
 
     /// Finds out whether it is another directory than at the last look, or under other rules.
     /// Does nothing where it is not open.
-    pub(super) fn refresh(&mut self, ignore_files_above: bool) -> bool {
+    pub(super) fn refresh(&mut self, inodes: &Inodes, ignore_files_above: bool) -> bool {
         let Some(opened) = &self.now else { return false };
-        let has_moved = self.last.as_ref() != Some(&opened.found);
-        let is_outdated = self.sources.as_ref().is_none_or(Above::is_outdated);
+        let is_there = |last: &Found| last.is_still(&opened.found, inodes);
+        let has_moved = !self.last.as_ref().is_some_and(is_there);
+        let is_outdated = self.sources.as_ref().is_none_or(|above| above.is_outdated(inodes));
         self.last = Some(opened.found.clone());
         if ignore_files_above && (has_moved || is_outdated) {
             let above = Above::read(opened.base());
@@ -77,8 +80,15 @@ impl KnownRoot {
     }
 }
 
+impl Found {
+    /// Whether it is the same directory at the same place.
+    fn is_still(&self, now: &Found, inodes: &Inodes) -> bool {
+        self.real == now.real && inodes.same_file(&self.stamp, &now.stamp)
+    }
+}
+
 impl OpenRoot {
-    fn open(path: &Path, known: Option<&Found>) -> Result<Self, Errno> {
+    fn open(path: &Path, known: Option<&Found>, inodes: &Inodes) -> Result<Self, Errno> {
         let (directory, single) = match open_directory(path) {
             Ok(directory) => (directory, None),
             // A file may be reached through links that are swapped (as Kubernetes does with a
@@ -93,12 +103,13 @@ impl OpenRoot {
             Err(error) => return Err(error),
         };
         let stamp = open::stamp(&directory)?;
-        let identity = (stamp.device, stamp.inode);
         let real = match known {
-            Some(known) if known.identity == identity && single.is_none() => known.real.clone(),
+            Some(known) if inodes.same_file(&known.stamp, &stamp) && single.is_none() => {
+                known.real.clone()
+            }
             _ => resolve(path)?,
         };
-        Ok(Self { directory, single, found: Found { real, identity } })
+        Ok(Self { directory, single, found: Found { real, stamp } })
     }
 
     /// The absolute path of the directory whose names are scanned.

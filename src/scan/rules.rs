@@ -16,6 +16,7 @@ use std::sync::Arc;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use rustix::io::Errno;
 
+use super::inodes::Inodes;
 use super::plan::{self, Plan};
 use super::{content, open};
 use crate::tree::{Digest, Stamp};
@@ -154,11 +155,24 @@ pub(super) fn stamp_of(
     directory: impl AsFd,
     file: impl AsRef<OsStr>,
 ) -> Result<Option<Stamp>, Errno> {
-    match open::stamp_at(directory, file.as_ref()) {
+    found(open::stamp_at(directory, file.as_ref()))
+}
+
+/// What asking for a rule file's stamp says: `None` if there is none.
+pub(super) fn found(asked: Result<Stamp, Errno>) -> Result<Option<Stamp>, Errno> {
+    match asked {
         Ok(stamp) => Ok(Some(stamp)),
         Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Whether the same rule files are there, and untouched.
+pub(super) fn same_sources(inodes: &Inodes, a: &[Source], b: &[Source]) -> bool {
+    a.len() == b.len()
+        && a.iter().zip(b).all(|((kind, stamp), (other, other_stamp))| {
+            kind == other && inodes.same_if_any(stamp.as_ref(), other_stamp.as_ref())
+        })
 }
 
 fn digest_of(texts: &[Option<Vec<u8>>], is_repository: bool) -> Digest {
@@ -213,11 +227,11 @@ impl Above {
     }
 
     /// Whether one of the rule files that were read is another now.
-    pub(super) fn is_outdated(&self) -> bool {
+    pub(super) fn is_outdated(&self, inodes: &Inodes) -> bool {
         self.sources.iter().any(|(base, sources)| {
             sources.iter().any(|(kind, stamp)| {
                 stamp_of(rustix::fs::CWD, base.join(RULE_FILES[*kind]))
-                    .is_ok_and(|now| now != *stamp)
+                    .is_ok_and(|now| !inodes.same_if_any(now.as_ref(), stamp.as_ref()))
             })
         })
     }
@@ -330,8 +344,8 @@ mod tests {
         let excludes =
             |name: &str| above.rules.exclude(&case.plan, &root.join(name), Path::new(name), false);
         assert!(excludes("a.log") && excludes("out") && !excludes("x"));
-        assert!(!above.is_outdated());
+        assert!(!above.is_outdated(&Inodes::default()));
         fs::write(case.tree.path().join(".gitignore"), "").unwrap();
-        assert!(above.is_outdated());
+        assert!(above.is_outdated(&Inodes::default()));
     }
 }

@@ -6,36 +6,41 @@
 //! 3. read (`touched`) the entries whose stamp is another or not yet proven ("racy");
 //! 4. put a new snapshot together that shares every unchanged directory with the old one.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
-use rustix::io::Errno;
 
-use super::check::{Check, check};
+use super::check::{Asker, Check};
 use super::forest::{DirId, Forest};
+use super::inodes::Inodes;
 use super::known::KnownDir;
-use super::list::{Found, Listing, Surroundings, Unlisted, list};
+use super::mounts::Mounts;
+use super::pulse::Pulse;
 use super::racy::Racy;
 use super::root::KnownRoot;
 use super::touched::{Progress, Slot, slots_of};
+use super::way::{Way, most_held};
 use super::{Plan, Trouble, Verb, baseline::Baseline};
-use crate::tree::{Dir, Entry, File, Place, Snapshot};
+use crate::tree::{Dir, Entry, Place, Snapshot};
 
 /// Directories a thread takes at a time: few enough to share the work evenly, many enough that
 /// handing them out costs nothing.
 const BATCH: usize = 16;
 
 /// Deeper directories are not entered: a file system made up by a program may have no end.
-const LONGEST_PATH: usize = 16 * 1024;
+pub(super) const LONGEST_PATH: usize = 16 * 1024;
 
 /// More threads gain little, and a container may allow few (docker's --pids-limit).
 const MOST_THREADS: usize = 8;
+
+/// The threads for a share: they wait for answers more than they compute.
+const SHARE_THREADS: usize = 16;
 
 /// Takes snapshots of a tree, each at the cost of what changed since the one before.
 #[derive(Debug)]
@@ -46,8 +51,15 @@ pub struct Scanner {
     pub(super) dirs: Forest,
     pub(super) racy: Racy,
     pub(super) baseline: Baseline,
+    pub(super) inodes: Inodes,
+    pub(super) pulse: Arc<Pulse>,
+    mounts: Mounts,
+    pub(super) is_first: bool,
+    /// How many directories may be held open.
+    pub(super) most_held: usize,
+    /// Whether the pool has more threads than there are cores.
+    is_wide: bool,
     snapshot: Snapshot,
-    is_first: bool,
 }
 
 /// What one look found.
@@ -70,11 +82,13 @@ impl Scanner {
     /// When no threads can be made.
     pub fn new(plan: Plan) -> Result<Self, ThreadPoolBuildError> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        let pool = ThreadPoolBuilder::new()
-            .num_threads(cores.min(MOST_THREADS))
-            .thread_name(|n| format!("scan-{n}"))
-            .build()?;
+        let pool = pool_of(cores.min(MOST_THREADS))?;
         Ok(Self {
+            pulse: Arc::new(Pulse::new(plan.roots.len())),
+            inodes: Inodes::default(),
+            mounts: Mounts::watch(),
+            most_held: most_held(),
+            is_wide: false,
             roots: plan.roots.iter().cloned().map(KnownRoot::new).collect(),
             plan,
             pool,
@@ -89,6 +103,11 @@ impl Scanner {
     /// What is being watched.
     pub fn roots(&self) -> &[super::Root] {
         &self.plan.roots
+    }
+
+    /// Whether the roots answer, to be seen from another thread while this one waits for them.
+    pub fn pulse(&self) -> &Arc<Pulse> {
+        &self.pulse
     }
 
     /// The tree as it was last seen.
@@ -111,13 +130,15 @@ impl Scanner {
         let mut queue = self.check_all(now, &mut progress);
         let mut asked_again = HashSet::new();
         while !queue.is_empty() {
-            queue = self.list_all(queue, &mut asked_again, &mut progress);
+            queue = self.list_all(&queue, &mut asked_again, &mut progress);
         }
         self.recheck_racy(now, &mut progress);
         self.read_touched(now, &mut progress);
         self.commit(&mut progress);
+        self.inodes.looked(&progress.flipped);
         if std::mem::take(&mut self.is_first) {
             self.baseline.begin(self.dirs.order());
+            Self::trim();
         }
         self.close_roots();
         Look {
@@ -128,18 +149,38 @@ impl Scanner {
         }
     }
 
+    /// Takes as many threads as a share needs. Without them it works as well, only slower.
+    pub(super) fn widen(&mut self) {
+        if !self.is_wide {
+            self.is_wide = true;
+            if let Ok(pool) = pool_of(SHARE_THREADS) {
+                self.pool = pool;
+            }
+        }
+    }
+
+    /// Gives back what memory was needed only for a moment. After a look or a reading of very much
+    /// it would be kept otherwise, for as long as the process lives.
+    pub(super) fn trim() {
+        #[cfg(target_env = "gnu")]
+        // SAFETY: glibc's, thread-safe, and without an effect but on free memory.
+        unsafe {
+            libc::malloc_trim(0);
+        }
+    }
+
     /// A directory that is known to be there.
     pub(super) fn dir(&self, id: DirId) -> &KnownDir {
         self.dirs.get(id).expect("only live directories are asked for")
     }
 
-    fn dir_mut(&mut self, id: DirId) -> &mut KnownDir {
+    pub(super) fn dir_mut(&mut self, id: DirId) -> &mut KnownDir {
         self.dirs.get_mut(id).expect("only live directories are asked for")
     }
 
     /// Forgets a directory and all below it. Its entries count as removed, or, if `hide`, as
     /// never having been part of the tree.
-    fn remove(&mut self, id: DirId, hide: bool, progress: &mut Progress) {
+    pub(super) fn remove(&mut self, id: DirId, hide: bool, progress: &mut Progress) {
         for (id, dir) in self.dirs.remove(id) {
             self.racy.remove_dir(id);
             progress.touched.remove(&id);
@@ -153,7 +194,11 @@ impl Scanner {
 
     /// Opens every root for as long as it is being read; gives those that cannot be opened.
     pub(super) fn open_roots(&mut self) -> Vec<Trouble> {
-        let opened = self.roots.iter_mut().map(|root| (root.open(), &root.place.label));
+        let (pulse, inodes) = (&self.pulse, &self.inodes);
+        let opened = self.roots.iter_mut().enumerate().map(|(index, root)| {
+            let _asking = pulse.ask(index);
+            (root.open(inodes), &root.place.label)
+        });
         let failed = opened.filter_map(|(opened, path)| Some((opened.err()?, path)));
         failed.map(|(error, path)| Trouble::new(path, Verb::Open, error)).collect()
     }
@@ -170,12 +215,16 @@ impl Scanner {
             queue.extend(self.refresh_root(index, progress));
         }
         let (dirs, roots) = (&self.dirs, &self.roots);
+        let same_mounts = !self.mounts.may_have_changed();
+        let asker = Asker { inodes: &self.inodes, pulse: &self.pulse, now, same_mounts };
+        let batch = if self.is_wide { 1 } else { BATCH };
         let checked: Vec<(DirId, Check)> = self.pool.install(|| {
-            let known = dirs.order().par_iter().with_min_len(BATCH);
+            let known = dirs.order().par_iter().with_min_len(batch);
             let checks = known.filter_map(|&id| {
                 let dir = dirs.get(id)?;
                 let root = roots[dir.root].now.as_ref()?;
-                let check = check(&root.directory, dir, now);
+                let way = Way::to(dirs, dir, root.directory.as_fd());
+                let check = asker.check(way, dir);
                 let is_nothing = matches!(&check, Check::Seen(seen) if seen.is_nothing());
                 (!is_nothing).then_some((id, check))
             });
@@ -213,7 +262,9 @@ impl Scanner {
     /// new.
     fn refresh_root(&mut self, index: usize, progress: &mut Progress) -> Option<DirId> {
         let root = &mut self.roots[index];
-        let must_list = root.refresh(self.plan.ignore_files_above);
+        let asking = self.pulse.ask(index);
+        let must_list = root.refresh(&self.inodes, self.plan.ignore_files_above);
+        drop(asking);
         if must_list && self.roots.len() > 1 {
             // Where it was and where it is now may lie inside other roots.
             self.dirs.iter_mut().for_each(|dir| dir.must_list = true);
@@ -223,6 +274,7 @@ impl Scanner {
         if let Some(id) = root.top {
             let top = self.dir_mut(id);
             if top.single.is_some() == single.is_some() {
+                let single = single.map(OsString::into_boxed_os_str);
                 top.must_list |= must_list || top.single != single;
                 top.single = single;
                 return None;
@@ -236,158 +288,9 @@ impl Scanner {
         root.top
     }
 
-    /// Lists these directories; gives those to list next: new ones, ones under other rules than
-    /// before, and the parents of those that were lost.
-    fn list_all(
-        &mut self,
-        queue: Vec<DirId>,
-        asked_again: &mut HashSet<DirId>,
-        progress: &mut Progress,
-    ) -> Vec<DirId> {
-        let other_roots: HashSet<PathBuf> = match self.roots.len() {
-            1 => HashSet::new(),
-            _ => {
-                let found = self.roots.iter().filter_map(|root| root.last.as_ref());
-                found.map(|found| found.real.clone()).collect()
-            }
-        };
-        let began = Instant::now();
-        let listings: Vec<(DirId, Result<Listing, Unlisted>)> = self.pool.install(|| {
-            let lists = queue.into_par_iter().filter_map(|id| {
-                let dir = self.dirs.get(id)?;
-                let root = &self.roots[dir.root];
-                let opened = root.now.as_ref()?;
-                let above = dir.parent.map_or(&root.above, |parent| &self.dir(parent).rules);
-                let around = Surroundings {
-                    plan: &self.plan,
-                    root: &opened.directory,
-                    base: opened.base(),
-                    above,
-                    other_roots: &other_roots,
-                };
-                Some((id, list(around, dir)))
-            });
-            lists.collect()
-        });
-        let mut next = Vec::new();
-        for (id, listing) in listings {
-            if self.dirs.get(id).is_none() {
-                // Removed by another listing of this round.
-                continue;
-            }
-            match listing {
-                Ok(listing) => self.take_listing(id, listing, began, &mut next, progress),
-                Err(Unlisted::Failed(trouble)) => progress.troubles.push(trouble),
-                Err(Unlisted::Lost) => match self.dir(id).parent {
-                    Some(parent) if asked_again.insert(parent) => next.push(parent),
-                    // Its parent says that it is there: then that it could not be opened is
-                    // no proof that it is not. The next look asks again.
-                    _ => {
-                        let path = Arc::clone(&self.dir(id).path);
-                        progress.troubles.push(Trouble::new(&*path, Verb::List, Errno::NOENT));
-                        self.dir_mut(id).must_list = true;
-                    }
-                },
-            }
-        }
-        next.sort_unstable();
-        next.dedup();
-        next
-    }
-
-    fn take_listing(
-        &mut self,
-        id: DirId,
-        listing: Listing,
-        began: Instant,
-        next: &mut Vec<DirId>,
-        progress: &mut Progress,
-    ) {
-        progress.troubles.extend(listing.troubles);
-        let is_first = self.is_first;
-        let dir = self.dirs.get_mut(id).expect("it was listed");
-        let granule = listing.mount.granule(&listing.stamp);
-        // Taken after the listing: only names made within a granule from now can go unnoticed.
-        let due = Instant::now() + granule;
-        let is_proven = dir.stamp == Some(listing.stamp)
-            && dir.names == listing.names
-            && dir.sources == listing.sources
-            && dir.racy_until.is_none_or(|until| until <= began);
-        dir.racy_until = if is_proven || dir.single.is_some() { None } else { Some(due) };
-        let has_new_rules = !Arc::ptr_eq(&dir.rules, &listing.rules);
-        dir.stamp = Some(listing.stamp);
-        dir.must_list = !listing.is_complete;
-        dir.mount = listing.mount;
-        dir.names = listing.names;
-        dir.rules = listing.rules;
-        dir.sources = listing.sources;
-
-        let mut slots = HashMap::with_capacity(listing.entries.len());
-        for (name, found) in listing.entries {
-            let before = dir.contents.get(&name);
-            let slot = match found {
-                Found::Unknown => match before {
-                    Some(entry) => Slot::Is(entry.clone()),
-                    None => continue,
-                },
-                Found::Link(link) => {
-                    let entry = Entry::Link(link);
-                    if before != Some(&entry) {
-                        self.racy.insert(id, &name, due);
-                    }
-                    Slot::Is(entry)
-                }
-                Found::File(stamp) => match before {
-                    Some(entry) if *entry.stamp() == stamp => Slot::Is(entry.clone()),
-                    None if is_first => Slot::Is(Entry::File(File { stamp, digest: None })),
-                    _ => Slot::Read(before.cloned(), stamp),
-                },
-            };
-            slots.insert(name, slot);
-        }
-        let hidden_entries =
-            listing.hidden.iter().filter(|name| dir.contents.get(name).is_some()).cloned();
-        let places = hidden_entries.map(|name| Place { dir: Arc::clone(&dir.path), name });
-        progress.hidden.extend(places);
-        progress.touched.insert(id, slots);
-
-        let known = std::mem::take(&mut dir.children);
-        let listed: HashSet<OsString> = listing.children.into_iter().collect();
-        let mut children = Vec::with_capacity(listed.len());
-        let mut gone = Vec::new();
-        for (name, child) in known {
-            if listed.contains(&name) {
-                children.push((name, child));
-            } else {
-                gone.push((child, listing.hidden.contains(&name)));
-            }
-        }
-        if has_new_rules {
-            next.extend(children.iter().map(|(_, child)| *child));
-        }
-        let kept: HashSet<&OsString> = children.iter().map(|(name, _)| name).collect();
-        let new: Vec<OsString> =
-            listed.iter().filter(|name| !kept.contains(name)).cloned().collect();
-        for name in new {
-            let child = self.dir(id).child(id, &name);
-            if child.path.as_os_str().len() > LONGEST_PATH {
-                progress.troubles.push(Trouble::new(&*child.path, Verb::Open, Errno::NAMETOOLONG));
-                self.dir_mut(id).must_list = true;
-                continue;
-            }
-            let child = self.dirs.insert(child);
-            next.push(child);
-            children.push((name, child));
-        }
-        self.dir_mut(id).children = children;
-        for (child, hide) in gone {
-            self.remove(child, hide, progress);
-        }
-    }
-
     /// Makes what was found the known state, and a snapshot of it.
     fn commit(&mut self, progress: &mut Progress) {
-        let mut is_new = self.dirs.tidy();
+        let mut is_new = self.dirs.tidy() || progress.is_new;
         for (id, slots) in progress.touched.drain() {
             let entries = slots.into_iter().map(|(name, slot)| match slot {
                 Slot::Is(entry) => (name, entry),
@@ -418,4 +321,9 @@ impl Scanner {
         });
         self.snapshot = Snapshot::new(dirs);
     }
+}
+
+fn pool_of(threads: usize) -> Result<ThreadPool, ThreadPoolBuildError> {
+    let builder = ThreadPoolBuilder::new().num_threads(threads);
+    builder.thread_name(|index| format!("scan-{index}")).build()
 }

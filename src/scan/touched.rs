@@ -1,6 +1,6 @@
 //! What a look found touched, and reading it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,6 +10,8 @@ use rustix::io::Errno;
 
 use super::check::is_gone;
 use super::forest::DirId;
+use super::inodes::only_inode_differs;
+use super::open::Access;
 use super::{Scanner, Trouble, Verb, content, open};
 use crate::tree::{Dir, Entry, File, Place, Stamp};
 
@@ -20,6 +22,10 @@ pub(super) struct Progress {
     pub(super) hidden: Vec<Place>,
     pub(super) troubles: Vec<Trouble>,
     pub(super) read: usize,
+    /// Whether what is known has changed already.
+    pub(super) is_new: bool,
+    /// The devices on which something changed nothing but its inode number.
+    pub(super) flipped: HashSet<u32>,
 }
 
 /// What will stand at a name in a directory that was touched.
@@ -74,8 +80,15 @@ impl Scanner {
                 Ok(Some(entry)) => {
                     // Reading again after the granule proves a stamp that is still the same.
                     let is_again = |old: &Entry| {
-                        old.stamp() == entry.stamp() && old.is_unread() == entry.is_unread()
+                        self.inodes.same(old.stamp(), entry.stamp())
+                            && old.is_unread() == entry.is_unread()
                     };
+                    if let Some(old) = &before
+                        && only_inode_differs(old.stamp(), entry.stamp())
+                        && old.same_content(&entry)
+                    {
+                        progress.flipped.insert(entry.stamp().device);
+                    }
                     let is_same = before.is_some_and(|old| is_again(&old));
                     if is_same && self.racy.is_due(id, &place.name, now) {
                         self.racy.remove(id, &place.name);
@@ -113,13 +126,17 @@ impl Scanner {
                 let dir = self.dir(job.0);
                 if opened.as_ref().is_none_or(|(id, _)| *id != job.0) {
                     let root = self.roots[dir.root].now.as_ref().ok_or(Errno::NODEV);
-                    let directory = root.and_then(|r| open::directory(&r.directory, dir.below()));
+                    let directory = root
+                        .and_then(|r| open::directory(&r.directory, dir.below(), Access::Search));
                     opened = Some((job.0, directory));
                 }
                 let (_, directory) = opened.as_ref().expect("it was just opened");
+                let asking = self.pulse.ask(dir.root);
+                let answered = || asking.answered();
                 let outcome = match directory {
                     Ok(directory) => {
-                        content::read(directory, dir.name_on_disk(&job.1), self.plan.hash_limit)
+                        let name = dir.name_on_disk(&job.1);
+                        content::read(directory, name, self.plan.hash_limit, &answered)
                     }
                     Err(error) if is_gone(*error) => Err(Errno::NOENT),
                     Err(error) => Err(*error),

@@ -125,7 +125,7 @@ fn pair_renames(
     created: Vec<(Place, &Entry)>,
     changes: &mut Vec<Change>,
 ) {
-    let mut by_inode: HashMap<(u64, u64), Vec<usize>> = HashMap::new();
+    let mut by_inode: HashMap<(u32, u64), Vec<usize>> = HashMap::new();
     let mut by_digest: HashMap<Digest, Vec<usize>> = HashMap::new();
     // In reverse, so that the lists are used up from their ends in the order of the places.
     for (index, (_, entry)) in removed.iter().enumerate().rev() {
@@ -304,7 +304,7 @@ mod tests {
             }),
             1 => (0..3u8).prop_map(|target| {
                 let target = Path::new(["a", "b", "c"][usize::from(target)]).into();
-                Entry::Link(Link { stamp: stamp_of(9, 0, 0o777), target })
+                Entry::Link(Box::new(Link { stamp: stamp_of(9, 0, 0o777), target }))
             }),
         ]
     }

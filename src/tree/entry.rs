@@ -21,14 +21,15 @@ pub struct Stamp {
     pub ctime: i64,
     /// Inode number.
     pub inode: u64,
-    /// Device number of the file system.
-    pub device: u64,
+    /// Device number of the file system. Linux has no more than 32 bits of it (12 for the major
+    /// number, 20 for the minor), and a large tree has many of these.
+    pub device: u32,
 }
 
 impl Stamp {
     /// Whether size, times and mode are the same. Inode and device do not count: they change
     /// with a remount, and on some shares at any time.
-    fn same_times(&self, other: &Stamp) -> bool {
+    pub fn same_times(&self, other: &Stamp) -> bool {
         (self.mode, self.size, self.mtime, self.ctime)
             == (other.mode, other.size, other.mtime, other.ctime)
     }
@@ -44,8 +45,9 @@ impl Stamp {
 pub enum Entry {
     /// A regular file.
     File(File),
-    /// A symbolic link; what it points to is not followed.
-    Link(Link),
+    /// A symbolic link; what it points to is not followed. Boxed, so that files, of which there
+    /// are more, need no room for the difference.
+    Link(Box<Link>),
 }
 
 /// A regular file.

@@ -2,13 +2,14 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
-use super::{Ailments, Cadence, Interval, Settle, Verdict};
-use crate::scan::{Scanner, Trouble};
+use super::{Ailments, Cadence, Interval, Said, Settle, Silence, Verdict};
+use crate::scan::{Pulse, Scanner, Trouble};
 use crate::tree::{Change, Place, Snapshot, apply, diff};
 
 /// How watching is timed.
@@ -59,20 +60,39 @@ pub enum Report {
     Troubles(Vec<Trouble>),
     /// It can be read again, or is gone.
     Recovered(Vec<PathBuf>),
+    /// A root's file system has not answered for so long. Nothing is seen until it does.
+    Silent {
+        /// As the user typed it.
+        path: PathBuf,
+        /// For how long.
+        waited: Duration,
+    },
+    /// It answers again.
+    Answers {
+        /// As the user typed it.
+        path: PathBuf,
+        /// For how long it did not.
+        waited: Duration,
+    },
 }
 
 /// While the baseline is read, it takes at most one part in so many of the time.
 const BASELINE_SHARE: u32 = 10;
 
-/// Watches from a thread of its own, until `send` says that nobody listens any more.
+/// How often to see whether roots answer.
+const PULSE: Duration = Duration::from_secs(1);
+
+/// Watches from threads of its own, until `send` says that nobody listens any more.
 ///
 /// # Errors
-/// When the thread cannot be made.
+/// When a thread cannot be made.
 pub fn watch(
     scanner: Scanner,
     timing: Timing,
-    send: impl Fn(Report) -> bool + Send + 'static,
+    send: impl Fn(Report) -> bool + Send + Sync + 'static,
 ) -> io::Result<()> {
+    let send = Arc::new(send);
+    see_to_answers(&scanner, Arc::clone(&send))?;
     let send = Sender(send);
     let watcher = Watcher {
         base: Snapshot::default(),
@@ -84,6 +104,38 @@ pub fn watch(
         send,
     };
     thread::Builder::new().name("watch".into()).spawn(move || watcher.run())?;
+    Ok(())
+}
+
+/// Tells of roots that do not answer, from a thread that never asks them, for as long as the
+/// scanner lives.
+fn see_to_answers(
+    scanner: &Scanner,
+    send: Arc<impl Fn(Report) -> bool + Send + Sync + 'static>,
+) -> io::Result<()> {
+    let labels: Vec<PathBuf> = scanner.roots().iter().map(|root| root.label.clone()).collect();
+    let pulse: Weak<Pulse> = Arc::downgrade(scanner.pulse());
+    let see = move || {
+        let mut silence = Silence::default();
+        while let Some(pulse) = pulse.upgrade() {
+            for said in silence.heard(Instant::now(), pulse.waiting()) {
+                let report = match said {
+                    Said::Silent(root, waited) => {
+                        Report::Silent { path: labels[root].clone(), waited }
+                    }
+                    Said::Answers(root, waited) => {
+                        Report::Answers { path: labels[root].clone(), waited }
+                    }
+                };
+                if !send(report) {
+                    return;
+                }
+            }
+            drop(pulse);
+            thread::sleep(PULSE);
+        }
+    };
+    thread::Builder::new().name("pulse".into()).spawn(see)?;
     Ok(())
 }
 
@@ -103,7 +155,7 @@ struct Watcher<F: Fn(Report) -> bool> {
 struct Over;
 
 /// Says so when the thread ends by a panic: a watcher that is dead must not look healthy.
-struct Sender<F: Fn(Report) -> bool>(F);
+struct Sender<F: Fn(Report) -> bool>(Arc<F>);
 
 impl<F: Fn(Report) -> bool> Drop for Sender<F> {
     fn drop(&mut self) {
@@ -122,8 +174,9 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
     /// What is not there when watching begins was mistyped; what vanishes later is trouble. Asked
     /// for here and not when options are read, because on a dead mount the answer never comes.
     fn check(&self) -> Result<(), Over> {
-        for root in self.scanner.roots() {
-            let reason = match root.path.metadata() {
+        for (index, root) in self.scanner.roots().iter().enumerate() {
+            let asked = self.scanner.pulse().while_asking(index, || root.path.metadata());
+            let reason = match asked {
                 Ok(metadata) if metadata.is_dir() || metadata.is_file() => continue,
                 Ok(_) => "it is neither a directory nor a file".to_owned(),
                 Err(error) => crate::scan::reason(&error),

@@ -9,8 +9,9 @@ use stakeout::tree::{Change, Entry, Snapshot, diff};
 
 /// A tree, a scanner on it, and the snapshot that changes are counted from.
 pub struct Watched {
+    root: PathBuf,
     // Kept for its destructor, which removes the tree.
-    directory: tempfile::TempDir,
+    _directory: Option<tempfile::TempDir>,
     pub scanner: Scanner,
     base: Snapshot,
 }
@@ -27,21 +28,29 @@ impl Watched {
         for (path, text) in files {
             write(&directory.path().join(path), text);
         }
-        let scanner = Scanner::new(plan(directory.path(), ignore_files)).expect("threads");
-        let mut watched = Self { directory, scanner, base: Snapshot::default() };
+        let mut watched = Self::at(directory.path(), ignore_files);
+        watched._directory = Some(directory);
+        watched
+    }
+
+    /// Watches the tree that is at `root`, from a state whose digests are known.
+    pub fn at(root: &Path, ignore_files: bool) -> Self {
+        let scanner = Scanner::new(plan(root, ignore_files)).expect("threads");
+        let root = root.to_path_buf();
+        let mut watched = Self { root, _directory: None, scanner, base: Snapshot::default() };
         watched.begin();
         watched
     }
 
     /// Watches anew with a scanner whose threads are started here, as this thread's user.
     pub fn renew(&mut self, ignore_files: bool) {
-        self.scanner = Scanner::new(plan(self.directory.path(), ignore_files)).expect("threads");
+        self.scanner = Scanner::new(plan(&self.root, ignore_files)).expect("threads");
         self.begin();
     }
 
     /// Watches anew with a scanner that has not looked yet.
     pub fn replace_scanner(&mut self) {
-        self.scanner = Scanner::new(plan(self.directory.path(), false)).expect("threads");
+        self.scanner = Scanner::new(plan(&self.root, false)).expect("threads");
     }
 
     fn begin(&mut self) {
@@ -52,7 +61,7 @@ impl Watched {
     }
 
     pub fn path(&self, path: &str) -> PathBuf {
-        self.directory.path().join(path)
+        self.root.join(path)
     }
 
     pub fn write(&self, path: &str, text: &str) {
@@ -93,7 +102,7 @@ impl Watched {
     }
 
     fn describe(&self, change: &Change) -> String {
-        let shown = |path: PathBuf| match path.strip_prefix(self.directory.path()) {
+        let shown = |path: PathBuf| match path.strip_prefix(&self.root) {
             Ok(below) => below.display().to_string(),
             Err(_) => path.display().to_string(),
         };
@@ -110,7 +119,7 @@ impl Watched {
     /// Asserts that the scanner knows just what a plain walk finds.
     pub fn assert_equals_reference(&mut self) {
         self.settle();
-        let plan = plan(self.directory.path(), false);
+        let plan = plan(&self.root, false);
         let wanted = reference::read(&plan).expect("a readable tree");
         let seen: Vec<(PathBuf, Entry)> = owned(self.scanner.snapshot());
         let wanted: Vec<(PathBuf, Entry)> = owned(&wanted);

@@ -1,0 +1,214 @@
+//! What a scan costs, as ratios to floors that are measured in the same run: CPU time, system
+//! calls and memory of whole processes. `cargo bench --bench ratios` prints the table of
+//! `benches/README.md`.
+//!
+//! Each figure is taken in a process of its own (this program, called with the figure's name),
+//! so that nothing is warmed up or fragmented by another one. Figures are medians.
+//!
+//! Environment: `BENCH_FILES` sizes of the trees, separated by spaces (default `1000 10000
+//! 100000`); `BENCH_DIR` where they are made and kept (default: in the target directory).
+
+mod ground;
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use rustix::time::{ClockId, clock_gettime};
+
+fn main() {
+    let arguments: Vec<String> = env::args().skip(1).filter(|word| word != "--bench").collect();
+    match &arguments[..] {
+        [figure, root] => {
+            let figures = measure(figure, Path::new(root));
+            println!("{}", figures.map(|figure| figure.to_string()).join(" "));
+        }
+        _ => table(),
+    }
+}
+
+/// Two figures of the tree at `root`, a floor and what stands on it: microseconds or bytes.
+fn measure(figure: &str, root: &Path) -> [f64; 2] {
+    let look = |root| _ = ground::scanner(root).look();
+    match figure {
+        "rescan" => {
+            // On one core both, since two that share their caches count more time for the same
+            // work; and by turns, since the machine is now faster and now slower.
+            keep_to_one_core();
+            let floor = ground::Floor::new(root).expect("a tree");
+            let mut scanner = settled(root);
+            medians(|| cpu(|| floor.rescan()), || cpu(|| _ = scanner.look()))
+        }
+        "scaling" => {
+            let mut scanner = settled(root);
+            let all = median(|| wall(|| _ = scanner.look()));
+            keep_to_one_core();
+            let mut scanner = settled(root);
+            [all, median(|| wall(|| _ = scanner.look()))]
+        }
+        "first" => medians(|| wall(|| _ = ground::bare_walk(root)), || wall(|| look(root))),
+        "baseline" => {
+            let read = || {
+                let mut scanner = ground::scanner(root);
+                scanner.look();
+                wall(|| while scanner.read_baseline().is_more {})
+            };
+            medians(|| wall(|| _ = ground::bare_hash(root)), read)
+        }
+        "memory" => {
+            let before = memory("VmRSS");
+            let scanner = settled(root);
+            let after = memory("VmRSS");
+            drop(scanner);
+            [after - before, memory("VmHWM") - before]
+        }
+        "growth" => {
+            let mut scanner = settled(root);
+            (0..1_000).for_each(|_| _ = scanner.look());
+            let before = memory("VmRSS");
+            (0..10_000).for_each(|_| _ = scanner.look());
+            [before, memory("VmRSS") - before]
+        }
+        // For strace: so many more looks, so many more system calls.
+        "look-10" | "look-20" => {
+            let mut scanner = settled(root);
+            let looks = if figure == "look-10" { 10 } else { 20 };
+            (0..looks).for_each(|_| _ = scanner.look());
+            [0.0; 2]
+        }
+        other => panic!("no figure is called {other}"),
+    }
+}
+
+/// A scanner that has read everything and proven every stamp, as it is after some seconds.
+fn settled(root: &Path) -> stakeout::scan::Scanner {
+    let mut scanner = ground::scanner(root);
+    scanner.look();
+    while scanner.read_baseline().is_more {}
+    while let Some(due) = scanner.next_proof() {
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        scanner.look();
+    }
+    scanner
+}
+
+fn table() {
+    let sizes = env::var("BENCH_FILES").unwrap_or_else(|_| "1000 10000 100000".into());
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("trees");
+    let trees = env::var_os("BENCH_DIR").map_or(target, PathBuf::from);
+    println!("Per file; each ratio to the floor before it.\n");
+    println!(
+        "| files | stat floor, CPU | rescan, CPU | ratio | calls | bare walk | first look | ratio \
+         | bare hash | baseline | ratio | one core, rescan | all | ratio | memory | peak |"
+    );
+    println!("|{}", "--:|".repeat(16));
+    for size in sizes.split_whitespace() {
+        let files: f64 = size.parse().expect("a number of files");
+        let root = trees.join(size);
+        ground::make_tree(&root, files as usize).expect("a tree to measure");
+        let ratio = |name| {
+            let [floor, ours] = figure(name, &root).map(|figure| figure / files);
+            format!("{floor:.2} µs | {ours:.2} µs | {:.2}", ours / floor)
+        };
+        let [memory, peak] = figure("memory", &root).map(|bytes| bytes / files);
+        // strace takes too long over a million files.
+        let calls = if files <= 1e5 { calls(&root, files) } else { "".into() };
+        println!(
+            "| {size} | {} | {calls} | {} | {} | {} | {memory:.0} B | {peak:.0} B |",
+            ratio("rescan"),
+            ratio("first"),
+            ratio("baseline"),
+            ratio("scaling"),
+        );
+    }
+    let small = trees.join("1000");
+    ground::make_tree(&small, 1_000).expect("a tree to measure");
+    let [_, growth] = figure("growth", &small);
+    println!("\nGrowth over 10,000 rescans of 1,000 files: {growth:.0} bytes.");
+}
+
+/// A figure and its floor, taken by a fresh process.
+fn figure(name: &str, root: &Path) -> [f64; 2] {
+    let output = Command::new(env::current_exe().expect("ourselves")).arg(name).arg(root).output();
+    let output = output.expect("a process for a figure");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let figures: Vec<f64> = text.split_whitespace().filter_map(|n| n.parse().ok()).collect();
+    figures.try_into().unwrap_or_else(|_| {
+        panic!("{name} of {}: {}", root.display(), String::from_utf8_lossy(&output.stderr))
+    })
+}
+
+/// How many system calls a rescan makes for each file, counted by strace(1).
+fn calls(root: &Path, files: f64) -> String {
+    let count = |name: &str| -> Option<f64> {
+        let exe = env::current_exe().ok()?;
+        let output = Command::new("strace")
+            .args(["-f", "-c", "-U", "calls,name", "-e", "signal=none"])
+            .arg(exe)
+            .arg(name)
+            .arg(root)
+            .output()
+            .ok()?;
+        let text = String::from_utf8_lossy(&output.stderr);
+        let total = text.lines().find(|line| line.trim_end().ends_with("total"))?;
+        total.split_whitespace().next()?.parse().ok()
+    };
+    match (count("look-10"), count("look-20")) {
+        (Some(ten), Some(twenty)) => format!("{:.2}", (twenty - ten) / 10.0 / files),
+        _ => "no strace".into(),
+    }
+}
+
+/// The medians of two kinds of work that are done by turns, for a second and eleven times at least.
+fn medians(mut one: impl FnMut() -> Duration, mut other: impl FnMut() -> Duration) -> [f64; 2] {
+    let began = Instant::now();
+    let mut times = [Vec::new(), Vec::new()];
+    while times[0].len() < 11 || began.elapsed() < Duration::from_secs(1) {
+        times[0].push(one());
+        times[1].push(other());
+    }
+    times.map(|mut times| {
+        times.sort_unstable();
+        times[times.len() / 2].as_secs_f64() * 1e6
+    })
+}
+
+fn median(work: impl FnMut() -> Duration) -> f64 {
+    medians(work, || Duration::ZERO)[0]
+}
+
+fn wall(work: impl FnOnce()) -> Duration {
+    let began = Instant::now();
+    work();
+    began.elapsed()
+}
+
+/// From here on this thread, and those that it starts, run on one core.
+fn keep_to_one_core() {
+    let mut first = CpuSet::new();
+    let allowed = sched_getaffinity(None).expect("our cores");
+    first.set((0..CpuSet::MAX_CPU).find(|cpu| allowed.is_set(*cpu)).expect("a core"));
+    sched_setaffinity(None, &first).expect("a core of ours");
+}
+
+/// The CPU time that the whole process uses meanwhile.
+fn cpu(work: impl FnOnce()) -> Duration {
+    let now = || {
+        let time = clock_gettime(ClockId::ProcessCPUTime);
+        Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+    };
+    let before = now();
+    work();
+    now() - before
+}
+
+/// A line of /proc/self/status, in bytes.
+fn memory(field: &str) -> f64 {
+    let status = fs::read_to_string("/proc/self/status").expect("/proc");
+    let line = status.lines().find(|line| line.starts_with(field)).expect("a known field");
+    let kibibytes: f64 = line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).unwrap_or(0.0);
+    kibibytes * 1024.0
+}

@@ -1,0 +1,79 @@
+//! The pulse: whether each root's file system answers. A call into a dead mount blocks for as long
+//! as it likes, and the thread in it cannot say so: another one has to see it.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// For each root, how many askers wait for it and how often it answered. May be read from any
+/// thread at any time.
+#[derive(Debug)]
+pub struct Pulse {
+    roots: Box<[Root]>,
+}
+
+#[derive(Debug, Default)]
+struct Root {
+    askers: AtomicUsize,
+    answers: AtomicU64,
+}
+
+/// Someone who asks a root for something, until dropped.
+#[derive(Debug)]
+pub(super) struct Asking<'a>(&'a Root);
+
+impl Pulse {
+    pub(super) fn new(roots: usize) -> Self {
+        Self { roots: (0..roots).map(|_| Root::default()).collect() }
+    }
+
+    /// Begins to ask a root, given as an index. One asker should not ask for much in between two
+    /// [`Asking::answered`]: its answers are what counts.
+    pub(super) fn ask(&self, root: usize) -> Asking<'_> {
+        let root = &self.roots[root];
+        root.askers.fetch_add(1, Ordering::Relaxed);
+        Asking(root)
+    }
+
+    /// Does something that asks a root, given as an index.
+    pub fn while_asking<T>(&self, root: usize, ask: impl FnOnce() -> T) -> T {
+        let _asking = self.ask(root);
+        ask()
+    }
+
+    /// For each root: how often it has answered so far, or `None` where nobody waits for it.
+    pub fn waiting(&self) -> impl Iterator<Item = Option<u64>> {
+        self.roots.iter().map(|root| {
+            let is_asked = root.askers.load(Ordering::Relaxed) > 0;
+            is_asked.then(|| root.answers.load(Ordering::Relaxed))
+        })
+    }
+}
+
+impl Asking<'_> {
+    /// An answer came.
+    pub(super) fn answered(&self) {
+        self.0.answers.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.answered();
+        self.0.askers.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_root_waits_while_it_is_asked() {
+        let pulse = Pulse::new(2);
+        let asking = pulse.ask(1);
+        assert_eq!(pulse.waiting().collect::<Vec<_>>(), [None, Some(0)]);
+        asking.answered();
+        assert_eq!(pulse.waiting().collect::<Vec<_>>(), [None, Some(1)]);
+        drop(asking);
+        assert_eq!(pulse.waiting().collect::<Vec<_>>(), [None, None]);
+    }
+}

@@ -1,0 +1,235 @@
+//! Listing what was touched, and taking over what the listings found.
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use rayon::prelude::*;
+use rustix::io::Errno;
+
+use super::forest::DirId;
+use super::inodes::only_inode_differs;
+use super::list::{Found, Listing, Surroundings, Unlisted, list};
+use super::mount::Mount;
+use super::rules::same_sources;
+use super::scanner::{LONGEST_PATH, Scanner};
+use super::touched::{Progress, Slot};
+use super::{Trouble, Verb};
+use crate::tree::{Entry, File, Place, Stamp};
+
+/// Directories that are listed before what was found is taken over: enough to keep all threads
+/// busy, few enough that a large tree's names never lie in memory twice.
+const ROUND: usize = 1024;
+
+impl Scanner {
+    /// Lists these directories; gives those to list next: new ones, ones under other rules than
+    /// before, those in a directory that is another now, and the parents of those that were lost.
+    pub(super) fn list_all(
+        &mut self,
+        queue: &[DirId],
+        asked_again: &mut HashSet<DirId>,
+        progress: &mut Progress,
+    ) -> Vec<DirId> {
+        let other_roots: HashSet<PathBuf> = match self.roots.len() {
+            1 => HashSet::new(),
+            _ => {
+                let found = self.roots.iter().filter_map(|root| root.last.as_ref());
+                found.map(|found| found.real.clone()).collect()
+            }
+        };
+        let mut next = Vec::new();
+        for round in queue.chunks(ROUND) {
+            let began = Instant::now();
+            for (id, listing) in self.list_round(round, &other_roots) {
+                if self.dirs.get(id).is_none() {
+                    // Removed by another listing of this look.
+                    continue;
+                }
+                match listing {
+                    Ok(listing) => self.take_listing(id, listing, began, &mut next, progress),
+                    Err(Unlisted::Failed(trouble)) => {
+                        // What is held may be what was there before: the next look asks by name.
+                        self.dirs.release(id);
+                        progress.troubles.push(trouble);
+                    }
+                    Err(Unlisted::Lost) => match self.dir(id).parent {
+                        Some(parent) if asked_again.insert(parent) => next.push(parent),
+                        // Its parent says that it is there: then that it could not be opened is
+                        // no proof that it is not. The next look asks again.
+                        _ => {
+                            let path = Arc::clone(&self.dir(id).path);
+                            progress.troubles.push(Trouble::new(&*path, Verb::List, Errno::NOENT));
+                            self.dir_mut(id).must_list = true;
+                        }
+                    },
+                }
+            }
+        }
+        next.sort_unstable();
+        next.dedup();
+        next
+    }
+
+    fn list_round(
+        &self,
+        round: &[DirId],
+        other_roots: &HashSet<PathBuf>,
+    ) -> Vec<(DirId, Result<Listing, Unlisted>)> {
+        let list_one = |&id: &DirId| {
+            let dir = self.dirs.get(id)?;
+            let root = &self.roots[dir.root];
+            let opened = root.now.as_ref()?;
+            let parent = dir.parent.map(|id| self.dir(id));
+            let above = parent.map_or(&root.above, |parent| &parent.rules);
+            let around = Surroundings {
+                plan: &self.plan,
+                root: &opened.directory,
+                base: opened.base(),
+                parent,
+                above,
+                other_roots,
+            };
+            let _asking = self.pulse.ask(dir.root);
+            Some((id, list(around, dir)))
+        };
+        self.pool.install(|| round.par_iter().filter_map(list_one).collect())
+    }
+
+    fn take_listing(
+        &mut self,
+        id: DirId,
+        listing: Listing,
+        began: Instant,
+        next: &mut Vec<DirId>,
+        progress: &mut Progress,
+    ) {
+        if listing.mount == Mount::Foreign {
+            self.widen();
+        }
+        progress.troubles.extend(listing.troubles);
+        let dir = self.dirs.get_mut(id).expect("it was listed");
+        let before = dir.stamp;
+        let granule = listing.mount.granule(&listing.stamp);
+        // Taken after the listing: only names made within a granule from now can go unnoticed.
+        let due = Instant::now() + granule;
+        let is_same = before.is_some_and(|before| self.inodes.same(&before, &listing.stamp))
+            && dir.names == listing.names
+            && same_sources(&self.inodes, &dir.sources, &listing.sources);
+        let is_proven = is_same && dir.racy_until.is_none_or(|until| until <= began);
+        if before.is_some_and(|before| only_inode_differs(&before, &listing.stamp))
+            && dir.names == listing.names
+        {
+            progress.flipped.insert(listing.stamp.device);
+        }
+        dir.racy_until = if is_proven || dir.single.is_some() { None } else { Some(due) };
+        let has_new_rules = !Arc::ptr_eq(&dir.rules, &listing.rules);
+        // What is below was asked by way of the directory that was here before.
+        let is_another =
+            before.is_some_and(|before| !self.inodes.same_file(&before, &listing.stamp));
+        dir.stamp = Some(listing.stamp);
+        dir.must_list = !listing.is_complete;
+        dir.mount = listing.mount;
+        dir.mount_id = listing.mount_id;
+        dir.names = listing.names;
+        dir.rules = listing.rules;
+        dir.sources = listing.sources.into();
+
+        let mut slots = Vec::with_capacity(listing.entries.len());
+        for (name, found) in listing.entries {
+            let before = dir.contents.get(&name);
+            let slot = match found {
+                Found::Unknown => match before {
+                    Some(entry) => Slot::Is(entry.clone()),
+                    None => continue,
+                },
+                Found::Link(link) => {
+                    let entry = Entry::Link(Box::new(link));
+                    if before != Some(&entry) {
+                        self.racy.insert(id, &name, due);
+                    }
+                    Slot::Is(entry)
+                }
+                Found::File(stamp) => match before {
+                    Some(entry) if self.inodes.same(entry.stamp(), &stamp) => {
+                        Slot::Is(entry.clone())
+                    }
+                    None if self.is_first => Slot::Is(Entry::File(File { stamp, digest: None })),
+                    _ => Slot::Read(before.cloned(), stamp),
+                },
+            };
+            slots.push((name, slot));
+        }
+        let hidden_entries =
+            listing.hidden.iter().filter(|name| dir.contents.get(name).is_some()).cloned();
+        let places = hidden_entries.map(|name| Place { dir: Arc::clone(&dir.path), name });
+        progress.hidden.extend(places);
+        let can_be_held = dir.mount == Mount::Local && dir.parent.is_some();
+        if can_be_held {
+            self.dirs.hold(id, listing.directory, self.most_held);
+        } else {
+            self.dirs.release(id);
+        }
+        self.take_slots(id, slots, progress);
+        let must_relist = has_new_rules || is_another;
+        self.take_children(id, listing.children, &listing.hidden, must_relist, next, progress);
+    }
+
+    /// What needs no reading is known at once.
+    fn take_slots(&mut self, id: DirId, slots: Vec<(OsString, Slot)>, progress: &mut Progress) {
+        if slots.iter().any(|(_, slot)| matches!(slot, Slot::Read(..))) {
+            progress.touched.insert(id, slots.into_iter().collect::<HashMap<_, _>>());
+            return;
+        }
+        progress.touched.remove(&id);
+        let entries = slots.into_iter().filter_map(|(name, slot)| match slot {
+            Slot::Is(entry) => Some((name, entry)),
+            Slot::Read(..) => None,
+        });
+        progress.is_new |= self.replace(id, entries.collect());
+    }
+
+    fn take_children(
+        &mut self,
+        id: DirId,
+        listed: Vec<(OsString, Option<Stamp>)>,
+        hidden: &HashSet<OsString>,
+        must_relist: bool,
+        next: &mut Vec<DirId>,
+        progress: &mut Progress,
+    ) {
+        let mut children = Vec::with_capacity(listed.len());
+        let mut kept = HashSet::new();
+        for (name, stamp) in listed {
+            if let Some(child) = self.dir(id).child_called(&name) {
+                let is_same = |stamp| {
+                    let before = self.dir(child).stamp.as_ref();
+                    before.is_some_and(|before| self.inodes.same_file(before, stamp))
+                };
+                if must_relist || !stamp.as_ref().is_some_and(is_same) {
+                    next.push(child);
+                }
+                kept.insert(child);
+                children.push((name.into(), child));
+                continue;
+            }
+            let child = self.dir(id).child(id, &name);
+            if child.path.as_os_str().len() > LONGEST_PATH {
+                progress.troubles.push(Trouble::new(&*child.path, Verb::Open, Errno::NAMETOOLONG));
+                self.dir_mut(id).must_list = true;
+                continue;
+            }
+            let child = self.dirs.insert(child);
+            next.push(child);
+            children.push((name.into(), child));
+        }
+        children.sort_unstable();
+        let before = std::mem::replace(&mut self.dir_mut(id).children, children.into());
+        for (name, child) in before {
+            if !kept.contains(&child) {
+                self.remove(child, hidden.contains(&*name), progress);
+            }
+        }
+    }
+}

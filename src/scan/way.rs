@@ -1,0 +1,135 @@
+//! The way to a known directory: how its entries are asked at the least cost.
+//!
+//! On a local file system a directory is held open from look to look, and each of its
+//! entries costs one `fstatat(2)` of a bare name. That the descriptor still is what the path means
+//! follows from the directory above: had the name in it been given to another, its own times were
+//! others, and its listing says which inodes its directories are. What is mounted over a directory
+//! leaves no such trace; so after any change of the mount table the directory is asked for by
+//! name. Where descriptors run short, paths lead on from the nearest one that is held.
+//!
+//! On a share nothing is held: it would keep it from being unmounted, and a path of several
+//! components costs a request for each.
+
+use std::ffi::OsStr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use rustix::io::Errno;
+use rustix::path::Arg;
+use rustix::process::{Resource, getrlimit};
+
+use super::forest::Forest;
+use super::known::KnownDir;
+use super::mount::Mount;
+use super::open::{self, Access};
+use crate::tree::Stamp;
+
+/// An open directory, and the path from there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Way<'a> {
+    from: BorrowedFd<'a>,
+    path: &'a Path,
+}
+
+/// A directory whose entries can be asked.
+#[derive(Debug)]
+pub(super) enum Reached<'a> {
+    Held(BorrowedFd<'a>),
+    Opened(OwnedFd),
+    /// By paths that begin like this, from a directory above.
+    Above {
+        from: BorrowedFd<'a>,
+        prefix: Vec<u8>,
+    },
+}
+
+/// Opening and closing a directory costs about as much as so many more components in paths.
+const OPENING_COSTS: usize = 24;
+
+/// Longer paths than this are not put together, so that a name more still fits into PATH_MAX.
+const LONGEST_PREFIX: usize = 4095 - 256;
+
+impl<'a> Way<'a> {
+    /// The way to `dir`, whose root is open as `root`.
+    pub(super) fn to(dirs: &'a Forest, dir: &'a KnownDir, root: BorrowedFd<'a>) -> Self {
+        let mut above = dir.parent.and_then(|id| dirs.get(id));
+        while let Some(known) = above {
+            if let Some(held) = &known.held {
+                let path = dir.path.as_os_str().as_bytes();
+                // Held directories are never a tree's top, so a separator follows.
+                let path = OsStr::from_bytes(&path[known.path.as_os_str().len() + 1..]);
+                return Self { from: held.as_fd(), path: Path::new(path) };
+            }
+            above = known.parent.and_then(|id| dirs.get(id));
+        }
+        Self { from: root, path: dir.below() }
+    }
+
+    /// Reaches the directory, and gives the stamp that it has now. `same_mounts`: nothing was
+    /// mounted or unmounted since it was last reached.
+    pub(super) fn reach(
+        self,
+        dir: &'a KnownDir,
+        same_mounts: bool,
+    ) -> Result<(Reached<'a>, Stamp), Errno> {
+        if self.path.as_os_str().is_empty() {
+            return Ok((Reached::Held(self.from), open::stamp(self.from)?));
+        }
+        if let Some(held) = &dir.held {
+            let stamp = match same_mounts {
+                true => open::stamp(held)?,
+                false => open::stamp_at(self.from, self.path.as_os_str())?,
+            };
+            return Ok((Reached::Held(held.as_fd()), stamp));
+        }
+        let path = self.path.as_os_str().as_bytes();
+        let components = 1 + path.iter().filter(|byte| **byte == b'/').count();
+        let is_dear = dir.mount != Mount::Local
+            || path.len() > LONGEST_PREFIX
+            || dir.contents.len() * components > OPENING_COSTS;
+        if is_dear {
+            let opened = open::directory(self.from, self.path, Access::Search)?;
+            let stamp = open::stamp(&opened)?;
+            return Ok((Reached::Opened(opened), stamp));
+        }
+        // A link that has taken the place of a directory on the way leads to other inodes, or to
+        // the very same ones.
+        let stamp = open::stamp_at(self.from, self.path.as_os_str())?;
+        Ok((Reached::Above { from: self.from, prefix: [path, b"/"].concat() }, stamp))
+    }
+}
+
+impl Reached<'_> {
+    /// The stamp of the entry called `name`.
+    pub(super) fn stamp_of(&self, name: impl Arg) -> Result<Stamp, Errno> {
+        match self {
+            Reached::Held(directory) => open::stamp_at(directory, name),
+            Reached::Opened(directory) => open::stamp_at(directory, name),
+            Reached::Above { from, prefix } => {
+                let path = [prefix, name.as_cow_c_str()?.to_bytes()].concat();
+                open::stamp_at(from, path)
+            }
+        }
+    }
+
+    /// The directory itself, opened for listing.
+    pub(super) fn for_listing(&self) -> Result<OwnedFd, Errno> {
+        match self {
+            Reached::Held(directory) => open::for_listing(directory),
+            Reached::Opened(directory) => open::for_listing(directory),
+            Reached::Above { from, prefix } => {
+                let path = Path::new(OsStr::from_bytes(&prefix[..prefix.len() - 1]));
+                open::directory(from, path, Access::List)
+            }
+        }
+    }
+}
+
+/// How many directories may be held: half of what the process may open (RLIMIT_NOFILE), and not
+/// so many that they keep much of the kernel's memory from being used otherwise.
+pub(super) fn most_held() -> usize {
+    const ENOUGH: u64 = 16 * 1024;
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(ENOUGH * 2);
+    usize::try_from((limit / 2).min(ENOUGH)).unwrap_or_default()
+}

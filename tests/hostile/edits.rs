@@ -1,0 +1,141 @@
+//! Edits from behind, of which the kernel tells nobody, on a share that is otherwise well or whose
+//! clock and inode numbers cannot be trusted.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::time::Duration;
+
+use super::share::{Faults, Share};
+use super::support::Watched;
+
+#[test]
+fn edits_from_behind_are_found() {
+    let Some(share) = Share::mount() else { return };
+    share.write("a", "one");
+    share.write("src/b", "two");
+    let mut tree = Watched::at(share.path(), false);
+    share.write("a", "six");
+    share.write("src/new/c", "new");
+    fs::rename(share.behind("src/b"), share.behind("src/d")).unwrap();
+    assert_eq!(tree.changes(), ["modified a", "renamed src/b -> src/d", "created src/new/c"]);
+    fs::remove_dir_all(share.behind("src")).unwrap();
+    assert_eq!(tree.changes(), ["removed src/d", "removed src/new/c"]);
+}
+
+#[test]
+fn files_directories_and_links_take_each_others_place() {
+    let Some(share) = Share::mount() else { return };
+    share.write("x", "file");
+    share.write("y/in", "directory");
+    let mut tree = Watched::at(share.path(), false);
+    fs::remove_file(share.behind("x")).unwrap();
+    fs::rename(share.behind("y"), share.behind("x")).unwrap();
+    symlink("x", share.behind("y")).unwrap();
+    assert_eq!(tree.changes(), ["removed x", "created y", "renamed y/in -> x/in"]);
+    fs::remove_file(share.behind("y")).unwrap();
+    share.write("y", "file");
+    fs::write(share.behind("new"), "in").unwrap();
+    fs::rename(share.behind("new"), share.behind("x/in")).unwrap();
+    assert_eq!(tree.changes(), ["modified y", "modified x/in"]);
+}
+
+#[test]
+fn five_thousand_files_at_once() {
+    let Some(share) = Share::mount() else { return };
+    let paths: Vec<String> = (0..5_000).map(|n| format!("{}/{}/{n}", n % 7, n % 60)).collect();
+    paths.iter().for_each(|path| share.write(path, "main"));
+    let mut tree = Watched::at(share.path(), false);
+    paths.iter().for_each(|path| share.write(path, "next"));
+    assert_eq!(tree.changes().len(), 5_000);
+}
+
+#[test]
+fn an_edit_that_leaves_the_stamp_the_same_is_found_once_the_granule_has_passed() {
+    let Some(share) = Share::mount() else { return };
+    share.write("a", "one");
+    share.set(Faults { stopped_clock: true, ..Faults::default() });
+    let mut tree = Watched::at(share.path(), false);
+    share.write("a", "longer");
+    tree.scanner.look();
+    tree.forget_changes();
+    // Of the same size, at the same time, in the same file: nothing tells it but the content.
+    share.write("a", "taller");
+    assert_eq!(tree.changes(), ["modified a"]);
+}
+
+#[test]
+fn coarse_and_skewed_clocks_change_nothing() {
+    let Some(share) = Share::mount() else { return };
+    share.write("a", "one");
+    let hour = 3600;
+    for (granule, skew) in [(1, 0), (2, hour), (2, -hour), (0, hour)] {
+        share.set(Faults { granule: Duration::from_secs(granule), skew, ..Faults::default() });
+        let mut tree = Watched::at(share.path(), false);
+        share.write("a", "two");
+        tree.scanner.look();
+        share.write("a", "six");
+        share.write("b", "new");
+        assert_eq!(tree.changes(), ["modified a", "created b"], "{granule} s, {skew} s");
+        fs::remove_file(share.behind("b")).unwrap();
+        share.write("a", "one");
+    }
+}
+
+#[test]
+fn a_clock_that_jumps_is_no_edit() {
+    let Some(share) = Share::mount() else { return };
+    share.write("a", "one");
+    share.write("b/c", "one");
+    let mut tree = Watched::at(share.path(), false);
+    for skew in [3600, -3600, 0] {
+        share.set(Faults { skew, ..Faults::default() });
+        assert_eq!(tree.changes(), [""; 0]);
+    }
+}
+
+#[test]
+fn inode_numbers_that_do_not_last_are_no_edits_and_soon_cost_nothing() {
+    let Some(share) = Share::mount() else { return };
+    share.set(Faults { unstable_inodes: true, ..Faults::default() });
+    share.write("a", "one");
+    share.write("src/b", "two");
+    let mut tree = Watched::at(share.path(), false);
+    assert_eq!(tree.changes(), [""; 0]);
+    assert_eq!(tree.scanner.look().read, 0);
+    share.write("src/b", "six");
+    fs::rename(share.behind("a"), share.behind("c")).unwrap();
+    assert_eq!(tree.changes(), ["renamed a -> c", "modified src/b"]);
+}
+
+#[test]
+fn directories_whose_times_stand_still_are_listed_all_the_same() {
+    let Some(share) = Share::mount() else { return };
+    share.set(Faults { frozen_directories: true, ..Faults::default() });
+    share.write("src/a", "one");
+    let mut tree = Watched::at(share.path(), false);
+    share.write("src/b", "two");
+    fs::remove_file(share.behind("src/a")).unwrap();
+    assert_eq!(tree.changes(), ["removed src/a", "created src/b"]);
+}
+
+#[test]
+fn a_file_that_grows_whenever_it_is_looked_at_holds_nothing_up() {
+    let Some(share) = Share::mount() else { return };
+    share.write("log", "line\n");
+    let mut tree = Watched::at(share.path(), false);
+    for lines in 2..8 {
+        share.write("log", &"line\n".repeat(lines));
+        tree.scanner.look();
+    }
+    assert_eq!(tree.changes(), ["modified log"]);
+}
+
+#[test]
+fn a_slow_share_is_asked_by_many_at_once() {
+    let Some(share) = Share::mount() else { return };
+    (0..400).for_each(|n| share.write(&format!("{}/{n}", n % 3), "x"));
+    let mut tree = Watched::at(share.path(), false);
+    share.set(Faults { latency: Duration::from_millis(2), ..Faults::default() });
+    assert_eq!(tree.scanner.look().snapshot.len(), 400);
+    assert!(share.most_at_once() >= 8, "only {} at once", share.most_at_once());
+}

@@ -1,0 +1,12 @@
+//! The scanner against a share that gives no events, fails, lies about times and inodes, and hangs;
+//! and against volumes that come and go. Needs root and /dev/fuse.
+
+mod edits;
+mod faults;
+mod hang;
+mod mounts;
+mod random;
+mod share;
+#[allow(dead_code, reason = "the scan tests use the rest")]
+#[path = "../scan/support.rs"]
+mod support;

@@ -1,0 +1,111 @@
+//! Volumes that are mounted over what is watched, unmounted, and mounted again.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, unmount};
+
+use super::share::can_mount;
+use super::support::{Watched, write};
+
+/// A mount that is gone at the end of a test.
+struct Mounted(PathBuf);
+
+impl Mounted {
+    fn tmpfs(path: &Path) -> Self {
+        mount("none", path, "tmpfs", MountFlags::empty(), None::<&std::ffi::CStr>).unwrap();
+        Self(path.to_path_buf())
+    }
+
+    fn bind(from: &Path, path: &Path) -> Self {
+        mount_bind(from, path).unwrap();
+        Self(path.to_path_buf())
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        // Lazily, since a scanner may hold directories in it.
+        _ = unmount(&self.0, UnmountFlags::DETACH);
+    }
+}
+
+fn errnos(tree: &mut Watched) -> Vec<i32> {
+    tree.scanner.look().troubles.iter().map(|trouble| trouble.errno).collect()
+}
+
+#[test]
+fn a_volume_over_a_known_directory_is_noticed_and_its_end_too() {
+    if !can_mount() {
+        return;
+    }
+    let mut tree = Watched::new(&[("vol/deep/a", "below")]);
+    let volume = Mounted::tmpfs(&tree.path("vol"));
+    assert_eq!(errnos(&mut tree), [libc::ENODEV], "an empty one looks like one that is missing");
+    tree.write("vol/deep/b", "above");
+    assert_eq!(tree.changes(), ["removed vol/deep/a", "created vol/deep/b"]);
+    drop(volume);
+    assert_eq!(tree.changes(), ["created vol/deep/a", "removed vol/deep/b"]);
+}
+
+#[test]
+fn a_bind_mount_of_the_same_device_that_vanishes_deletes_nothing() {
+    if !can_mount() {
+        return;
+    }
+    let other = tempfile::tempdir().unwrap();
+    write(&other.path().join("deep/a"), "one");
+    let mut tree = Watched::new(&[("own", "1")]);
+    fs::create_dir(tree.path("vol")).unwrap();
+    let volume = Mounted::bind(other.path(), &tree.path("vol"));
+    assert_eq!(tree.changes(), ["created vol/deep/a"]);
+    drop(volume);
+    for _ in 0..2 {
+        let look = tree.scanner.look();
+        assert_eq!(look.snapshot.len(), 2);
+        assert_eq!(look.troubles.len(), 1, "{:?}", look.troubles);
+    }
+    write(&other.path().join("deep/a"), "two");
+    let _volume = Mounted::bind(other.path(), &tree.path("vol"));
+    assert_eq!(tree.changes(), ["modified vol/deep/a"]);
+}
+
+#[test]
+fn a_root_that_is_unmounted_and_mounted_again_lost_nothing() {
+    if !can_mount() {
+        return;
+    }
+    let (place, kept) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    write(&kept.path().join("deep/a"), "one");
+    let root = Mounted::bind(kept.path(), place.path());
+    let mut tree = Watched::at(place.path(), false);
+    drop(root);
+    for _ in 0..2 {
+        assert_eq!(errnos(&mut tree), [libc::ENODEV]);
+        assert_eq!(tree.scanner.snapshot().len(), 1);
+    }
+    let _root = Mounted::bind(kept.path(), place.path());
+    assert_eq!(tree.changes(), [""; 0]);
+}
+
+#[test]
+fn directories_are_watched_when_no_more_may_be_held_open() {
+    if !can_mount() {
+        return;
+    }
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let before = getrlimit(Resource::Nofile);
+    // Of these a scanner may hold half, and tests that run beside this one need some.
+    setrlimit(Resource::Nofile, Rlimit { current: Some(400), ..before }).unwrap();
+    let paths: Vec<String> = (0..600).map(|n| format!("{}/{}/{n}/a", n % 5, n % 25)).collect();
+    let files: Vec<(&str, &str)> = paths.iter().map(|path| (&**path, "one")).collect();
+    let mut tree = Watched::new(&files);
+    setrlimit(Resource::Nofile, before).unwrap();
+    let held = fs::read_dir("/proc/self/fd").unwrap().count();
+    assert!(held < 400, "{held} are open");
+    tree.write(&paths[599], "two");
+    fs::rename(tree.path("3/3"), tree.path("3/4")).unwrap();
+    let changes = tree.changes();
+    assert!(changes.contains(&format!("modified {}", paths[599])), "{changes:?}");
+    assert_eq!(changes.len(), 1 + 24, "{changes:?}");
+}
