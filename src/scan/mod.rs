@@ -14,6 +14,7 @@ mod baseline;
 mod check;
 mod content;
 mod forest;
+mod gitignore;
 mod inodes;
 mod known;
 mod list;
@@ -31,6 +32,7 @@ mod scanner;
 mod touched;
 mod trouble;
 mod way;
+mod wildmatch;
 
 pub use baseline::Filled;
 pub use plan::{GlobError, Plan, Root, Selection};

@@ -10,12 +10,13 @@
 
 use std::ffi::OsStr;
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use rustix::io::Errno;
 
+use super::gitignore::Patterns;
 use super::inodes::Inodes;
 use super::plan::{self, Plan};
 use super::{content, open};
@@ -38,7 +39,9 @@ const LONGEST_RULE_FILE: u64 = 1024 * 1024;
 pub(super) struct Rules {
     above: Option<Arc<Rules>>,
     is_repository: bool,
-    kinds: [Option<Gitignore>; RULE_FILES.len()],
+    /// Where in an absolute path the part below their directory begins, in bytes.
+    below_from: usize,
+    kinds: [Option<Patterns>; RULE_FILES.len()],
     digest: Digest,
 }
 
@@ -59,6 +62,7 @@ impl Rules {
         Arc::new(Self {
             above: None,
             is_repository: false,
+            below_from: 0,
             kinds: Default::default(),
             digest: Digest::of(b""),
         })
@@ -109,9 +113,11 @@ impl Rules {
         {
             return Ok((Arc::clone(before), sources));
         }
-        let kinds = texts.map(|text| text.map(|text| compile(base, &text)));
+        let kinds = texts.map(|text| text.map(|text| Patterns::parse(&text)));
         let above = Some(Arc::clone(above));
-        Ok((Arc::new(Self { above, is_repository, kinds, digest }), sources))
+        let base = base.as_os_str().as_bytes();
+        let below_from = base.len() + usize::from(!base.ends_with(b"/"));
+        Ok((Arc::new(Self { above, is_repository, below_from, kinds, digest }), sources))
     }
 
     /// Whether `name` in the directory of these rules is left out. `absolute` is where it is,
@@ -136,9 +142,10 @@ impl Rules {
         (0..RULE_FILES.len()).find_map(|kind| {
             let mut level = Some(self);
             while let Some(rules) = level {
+                let below = &path.as_os_str().as_bytes()[rules.below_from..];
                 let verdict = rules.kinds[kind]
                     .as_ref()
-                    .and_then(|globs| plan::verdict(globs, path, is_directory));
+                    .and_then(|patterns| patterns.verdict(below, is_directory));
                 if verdict.is_some() {
                     return verdict;
                 }
@@ -183,16 +190,6 @@ fn digest_of(texts: &[Option<Vec<u8>>], is_repository: bool) -> Digest {
         hasher.update(&length.to_le_bytes()).update(text.as_deref().unwrap_or_default());
     }
     Digest::finish(&hasher)
-}
-
-/// Compiles gitignore lines. As in git, a line that makes no sense matches nothing.
-fn compile(base: &Path, text: &[u8]) -> Gitignore {
-    let mut builder = GitignoreBuilder::new(base);
-    let text = String::from_utf8_lossy(text);
-    for line in text.trim_start_matches('\u{feff}').lines() {
-        _ = builder.add_line(None, line);
-    }
-    builder.build().unwrap_or_else(|_| Gitignore::empty())
 }
 
 /// The rules that the directories above a root bring, where the root lies inside a repository,
