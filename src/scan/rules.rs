@@ -14,6 +14,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustix::fs::CWD;
 use rustix::io::Errno;
 
 use super::gitignore::Patterns;
@@ -93,7 +94,9 @@ impl Rules {
             }
             let failed = |errno| Unreadable { file, errno };
             let stamp = stamp_of(&directory, file).map_err(failed)?;
-            if stamp.is_some() {
+            if in_git && stamp.is_none() {
+                texts[kind] = exclude_of_worktree(&directory, base);
+            } else if stamp.is_some() {
                 texts[kind] = match content::text(&directory, OsStr::new(file), LONGEST_RULE_FILE) {
                     Ok(text) => Some(text),
                     // A link or a directory of that name holds no rules, in git neither.
@@ -155,6 +158,21 @@ impl Rules {
             None
         })
     }
+}
+
+/// The exclude file of the repository that a worktree belongs to, where `.git` is a file that says
+/// where that is (gitrepository-layout(5)). It mostly lies outside of what is watched: that it
+/// changed is only noticed when the worktree's top directory is listed again.
+fn exclude_of_worktree(directory: impl AsFd, base: &Path) -> Option<Vec<u8>> {
+    let text = |path: PathBuf| content::text(CWD, path.as_os_str(), LONGEST_RULE_FILE).ok();
+    let join = |to: &Path, path: &[u8]| to.join(OsStr::from_bytes(path.trim_ascii_end()));
+    let pointer = content::text(directory, OsStr::new(".git"), LONGEST_RULE_FILE).ok()?;
+    let own = join(base, pointer.strip_prefix(b"gitdir: ")?);
+    let common = match text(own.join("commondir")) {
+        Some(path) => join(&own, &path),
+        None => own,
+    };
+    text(common.join("info/exclude"))
 }
 
 /// The stamp of a rule file, `None` if there is none.
@@ -227,7 +245,7 @@ impl Above {
     pub(super) fn is_outdated(&self, inodes: &Inodes) -> bool {
         self.sources.iter().any(|(base, sources)| {
             sources.iter().any(|(kind, stamp)| {
-                stamp_of(rustix::fs::CWD, base.join(RULE_FILES[*kind]))
+                stamp_of(CWD, base.join(RULE_FILES[*kind]))
                     .is_ok_and(|now| !inodes.same_if_any(now.as_ref(), stamp.as_ref()))
             })
         })

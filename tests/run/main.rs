@@ -3,6 +3,7 @@
 mod bad_input;
 mod choosing;
 mod ending;
+mod git;
 mod pid1;
 mod restarting;
 mod scan;
