@@ -12,7 +12,8 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use crate::engine::{Action, Echo, Engine, Event, Exit, Instance, NotStarted, Policy};
-use crate::process::{Children, Executed, Program, signals};
+use crate::process::signals::{self, Received};
+use crate::process::{Children, Executed, Program};
 use crate::scan::{Scanner, Trouble};
 use crate::tree::Change;
 use crate::ui::{Level, Log, describe, text};
@@ -38,7 +39,7 @@ pub struct Setup {
 /// What happened, from whichever thread saw it.
 enum Message {
     Report(Report),
-    Signal(i32),
+    Signal(Received),
     Executed(Executed),
 }
 
@@ -61,9 +62,12 @@ pub struct Dispatcher {
     has_failed: bool,
 }
 
-/// How often to look whether a stopping instance is gone. It is told by SIGCHLD, too, but not
-/// when the last of its processes is the child of a process outside of its group.
+/// How often to look after an instance that is being stopped: what is killed may have started
+/// other processes meanwhile.
 const GONE_CHECK: Duration = Duration::from_millis(50);
+
+/// The signals that ask stakeout to end. A second one means at once.
+const INTERRUPTS: [i32; 4] = [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM];
 
 impl Dispatcher {
     /// Prepares everything but the watching. Signals are answered from here on.
@@ -74,7 +78,7 @@ impl Dispatcher {
         let (sender, messages) = mpsc::channel();
         let signal_sender = sender.clone();
         // A closed channel means that we are on our way out.
-        signals::listen(move |signal| _ = signal_sender.send(Message::Signal(signal)))?;
+        signals::listen(move |received| _ = signal_sender.send(Message::Signal(received)))?;
         let executed_sender = sender.clone();
         let children =
             Children::new(move |executed| _ = executed_sender.send(Message::Executed(executed)))?;
@@ -123,8 +127,8 @@ impl Dispatcher {
             }
             let ended = match message {
                 Some(Message::Report(report)) => self.take_report(report),
-                Some(Message::Signal(signal)) if signals::INTERRUPTS.contains(&signal) => {
-                    self.tell(Event::Interrupted(signal))
+                Some(Message::Signal(received)) if INTERRUPTS.contains(&received.signal) => {
+                    self.tell(Event::Interrupted(received.signal))
                 }
                 Some(Message::Executed(executed)) => {
                     let events = self.children.executed(executed);
@@ -277,11 +281,15 @@ impl Dispatcher {
                 self.children.kill(instance);
             }
             Action::ReportUnkillable(instance) => {
-                let pid =
-                    self.children.leader(instance).map_or(0, |pid| pid.as_raw_nonzero().get());
+                let alive = self.children.alive().unwrap_or_default();
+                let alive = alive.iter().map(ToString::to_string).collect::<Vec<_>>();
+                let line = match (alive.as_slice(), self.children.leader(instance)) {
+                    ([], Some(pid)) => format!("process group {}", pid.as_raw_nonzero()),
+                    (alive, _) => format!("process {}", alive.join(", ")),
+                };
                 let line = format!(
-                    "process group {pid} was killed but is still there, as a process is that \
-                     waits for a dead disk or share; nothing is started beside it"
+                    "{line} was killed but is still there, as a process is that waits for a dead \
+                     disk or share, or is another user's; nothing is started beside it"
                 );
                 self.log.write(Level::Problem, line);
             }

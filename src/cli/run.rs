@@ -3,6 +3,7 @@
 use super::args::Cli;
 use super::{Failure, setup};
 use crate::dispatch::Dispatcher;
+use crate::process::init;
 use crate::scan::Scanner;
 use crate::ui::Log;
 
@@ -10,6 +11,7 @@ use crate::ui::Log;
 pub fn run(cli: &Cli) -> Result<u8, Failure> {
     let plan = setup::plan(&setup::roots(cli), &cli.choice).map_err(Failure::usage)?;
     let what = setup::setup(cli).map_err(Failure::usage)?;
+    init::part()?;
     let log = Log::new(setup::level(cli))?;
     let dispatcher = Dispatcher::new(what, log)?;
     Ok(dispatcher.run(Scanner::new(plan)?)?)

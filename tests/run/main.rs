@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod choosing;
+mod descendants;
 mod ending;
 mod pid1;
 mod restarting;
