@@ -132,6 +132,13 @@ impl Children {
         group.signal(libc::SIGCONT, alive.as_deref());
     }
 
+    /// Passes a signal on to an instance's process group, as a terminal would.
+    pub fn signal(&self, instance: Instance, signal: i32) {
+        if let Some(group) = self.instances.get(&instance) {
+            group.signal_members(signal, self.alive().as_deref());
+        }
+    }
+
     /// Kills all processes of an instance, and those that they start meanwhile.
     pub fn kill(&mut self, instance: Instance) {
         if let Some(group) = self.instances.get_mut(&instance) {
@@ -218,20 +225,26 @@ impl Children {
 }
 
 impl Group {
-    /// Sends a signal to the whole group, which the kernel does at once for all its members, and
-    /// to everyone `alive` who has left it.
+    /// Sends a signal to the whole group and to everyone `alive` who has left it.
     fn signal(&self, signal: i32, alive: Option<&[Process]>) {
-        let leader = self.leader.as_raw_nonzero().get();
-        let is_member = |process: &&Process| process.group == leader;
+        self.signal_members(signal, alive);
+        let escaped = alive.unwrap_or_default().iter().filter(|process| !self.has(process));
+        escaped.for_each(|process| process.signal(signal));
+    }
+
+    /// Sends a signal to the group, which the kernel does at once for all its members.
+    fn signal_members(&self, signal: i32, alive: Option<&[Process]>) {
         // Once the leader was reaped and the last member is gone, the id may be another's.
-        let is_there =
-            self.exit.is_none() || alive.is_none_or(|all| all.iter().any(|p| is_member(&p)));
+        let is_there = self.exit.is_none()
+            || alive.is_none_or(|alive| alive.iter().any(|process| self.has(process)));
         if is_there {
             // SAFETY: a plain system call. ESRCH means all gone, which the next reaping finds
             // out; EPERM a changed user, which is reported as unkillable when time is up.
-            unsafe { libc::kill(-leader, signal) };
+            unsafe { libc::kill(-self.leader.as_raw_nonzero().get(), signal) };
         }
-        let escaped = alive.unwrap_or_default().iter().filter(|process| !is_member(process));
-        escaped.for_each(|process| process.signal(signal));
+    }
+
+    fn has(&self, process: &Process) -> bool {
+        process.group == self.leader.as_raw_nonzero().get()
     }
 }

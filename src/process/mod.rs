@@ -6,6 +6,7 @@ mod descendants;
 pub mod init;
 mod program;
 mod reaper;
+pub mod routing;
 pub mod signals;
 mod spawn;
 

@@ -81,6 +81,7 @@ pub fn block() -> Blocked {
         libc::pthread_sigmask(libc::SIG_BLOCK, &set, &mut before);
         // Whoever started us may have ignored it; then the kernel would reap in our place.
         libc::signal(libc::SIGCHLD, libc::SIG_DFL);
+        libc::signal(libc::SIGTSTP, libc::SIG_DFL);
         Blocked(before)
     }
 }
@@ -128,18 +129,36 @@ pub(super) fn next() -> Received {
     }
 }
 
+/// What a fault of ours raises, and cannot wait.
+const FAULTS: [i32; 7] = [
+    libc::SIGABRT,
+    libc::SIGBUS,
+    libc::SIGFPE,
+    libc::SIGILL,
+    libc::SIGSEGV,
+    libc::SIGSYS,
+    libc::SIGTRAP,
+];
+
+/// Stops us, with all threads, as Ctrl-Z stops other programs, until SIGCONT comes. Where
+/// nobody could send that the kernel does not stop us: as PID 1, or without a parent that controls
+/// our job (setpgid(2) on orphaned process groups). [`block`] comes before.
+pub fn suspend() {
+    // SAFETY: plain system calls. The signal is for this thread, so the one that waits for
+    // signals does not take it; its disposition is the default one.
+    unsafe {
+        let mut stop: libc::sigset_t = mem::zeroed();
+        libc::sigemptyset(&mut stop);
+        libc::sigaddset(&mut stop, libc::SIGTSTP);
+        libc::pthread_kill(libc::pthread_self(), libc::SIGTSTP);
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &stop, ptr::null_mut());
+        libc::pthread_sigmask(libc::SIG_BLOCK, &stop, ptr::null_mut());
+    }
+}
+
 /// Every signal but those that cannot be blocked, those that a fault of ours raises, and those
 /// that the C library keeps for itself.
 fn waited_for() -> libc::sigset_t {
-    const FAULTS: [i32; 7] = [
-        libc::SIGABRT,
-        libc::SIGBUS,
-        libc::SIGFPE,
-        libc::SIGILL,
-        libc::SIGSEGV,
-        libc::SIGSYS,
-        libc::SIGTRAP,
-    ];
     let can_wait = |signal: &i32| {
         let is_hangup_unwanted = *signal == libc::SIGHUP && is_ignored(libc::SIGHUP);
         !FAULTS.contains(signal) && !is_hangup_unwanted
@@ -154,6 +173,12 @@ fn waited_for() -> libc::sigset_t {
         }
         set
     }
+}
+
+/// Whether a signal that is sent to us can be heard and is free to mean something.
+pub(super) fn is_heard(signal: i32) -> bool {
+    let needed = [libc::SIGKILL, libc::SIGSTOP, libc::SIGCHLD];
+    !needed.contains(&signal) && !FAULTS.contains(&signal)
 }
 
 fn is_ignored(signal: i32) -> bool {

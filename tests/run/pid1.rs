@@ -61,7 +61,7 @@ fn as_pid_1_it_leaves_no_zombies_over_100_restarts() {
 fn as_pid_1_it_ends_on_the_signals_that_a_container_gets() {
     for signal in [Signal::TERM, Signal::INT] {
         let tree = Tree::new(&[]);
-        let script = "trap 'exit 7' TERM; echo up; while :; do sleep 0.01; done";
+        let script = "trap 'exit 7' TERM INT; echo up; while :; do sleep 0.01; done";
         let Some(mut session) = run(&tree, &[], script) else { return };
         session.wait_for("up");
         assert_eq!(end(&mut session, signal), Some(7), "{}", session.output());
