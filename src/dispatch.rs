@@ -11,11 +11,13 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::engine::{Action, Echo, Engine, Event, Exit, Instance, NotStarted, Policy};
-use crate::process::{Children, Executed, Program, signals};
+use crate::engine::{Action, Echo, Engine, Event, Exit, Instance, NotStarted, Outlook, Policy};
+use crate::process::routing::{Route, Routing};
+use crate::process::signals::{self, Received};
+use crate::process::{Children, Executed, Program};
 use crate::scan::{Scanner, Trouble};
 use crate::tree::Change;
-use crate::ui::{Level, Log, describe, text};
+use crate::ui::{Level, Log, describe, program, text};
 use crate::watch::{Interval, Report, Timing, watch};
 
 /// What to run, and how.
@@ -29,8 +31,8 @@ pub struct Setup {
     pub timing: Timing,
     /// When to start and to kill.
     pub policy: Policy,
-    /// The signal that asks the program to stop.
-    pub stop_signal: i32,
+    /// What signals mean.
+    pub routing: Routing,
     /// Whether to clear the terminal on each change.
     pub clear: bool,
 }
@@ -38,8 +40,15 @@ pub struct Setup {
 /// What happened, from whichever thread saw it.
 enum Message {
     Report(Report),
-    Signal(i32),
+    Signal(Received),
     Executed(Executed),
+}
+
+/// An instance that is being stopped.
+#[derive(Clone, Copy, Debug)]
+struct Stopping {
+    since: Instant,
+    signal: i32,
 }
 
 /// The main thread's state.
@@ -55,14 +64,14 @@ pub struct Dispatcher {
     messages: Receiver<Message>,
     sender: Sender<Message>,
     watched: String,
-    /// Which instance is being stopped, and since when.
-    stopping: Option<(Instance, Instant)>,
+    /// What is being stopped.
+    stopping: Option<Stopping>,
     /// Whether the watcher failed, so that all that is left to do is to end.
     has_failed: bool,
 }
 
-/// How often to look whether a stopping instance is gone. It is told by SIGCHLD, too, but not
-/// when the last of its processes is the child of a process outside of its group.
+/// How often to look after an instance that is being stopped: what is killed may have started
+/// other processes meanwhile.
 const GONE_CHECK: Duration = Duration::from_millis(50);
 
 impl Dispatcher {
@@ -74,7 +83,7 @@ impl Dispatcher {
         let (sender, messages) = mpsc::channel();
         let signal_sender = sender.clone();
         // A closed channel means that we are on our way out.
-        signals::listen(move |signal| _ = signal_sender.send(Message::Signal(signal)))?;
+        signals::listen(move |received| _ = signal_sender.send(Message::Signal(received)))?;
         let executed_sender = sender.clone();
         let children =
             Children::new(move |executed| _ = executed_sender.send(Message::Executed(executed)))?;
@@ -94,15 +103,23 @@ impl Dispatcher {
     }
 
     /// Watches with `scanner` and runs the program until it is over; gives the exit status.
+    /// Without a scanner, the program is only run.
     ///
     /// # Errors
     /// When the watcher's thread cannot be made.
-    pub fn run(mut self, scanner: Scanner) -> io::Result<u8> {
-        let roots = scanner.roots().iter().map(|root| text::path(&root.label));
-        self.watched = roots.collect::<Vec<_>>().join(", ");
-        let sender = self.sender.clone();
-        watch(scanner, self.setup.timing, move |r| sender.send(Message::Report(r)).is_ok())?;
-        let status = self.answer_messages();
+    pub fn run(mut self, scanner: Option<Scanner>) -> io::Result<u8> {
+        let started = match scanner {
+            Some(scanner) => {
+                let roots = scanner.roots().iter().map(|root| text::path(&root.label));
+                self.watched = roots.collect::<Vec<_>>().join(", ");
+                let sender = self.sender.clone();
+                let send = move |report| sender.send(Message::Report(report)).is_ok();
+                watch(scanner, self.setup.timing, send)?;
+                None
+            }
+            None => self.tell(Event::Watching),
+        };
+        let status = started.unwrap_or_else(|| self.answer_messages());
         let status = if self.has_failed { Exit::OWN_FAILURE } else { status };
         self.log.finish();
         Ok(u8::try_from(status).unwrap_or(u8::MAX))
@@ -118,20 +135,21 @@ impl Dispatcher {
                 let orphans = text::count(reaped.orphans, "orphan");
                 self.log.write(Level::Detail, format!("reaped {orphans}"));
             }
+            for (_, signal) in reaped.stopped {
+                self.say_stopped(signal);
+            }
             if let Some(status) = self.tell_all(reaped.events) {
                 return status;
             }
             let ended = match message {
                 Some(Message::Report(report)) => self.take_report(report),
-                Some(Message::Signal(signal)) if signals::INTERRUPTS.contains(&signal) => {
-                    self.tell(Event::Interrupted(signal))
-                }
+                Some(Message::Signal(received)) => self.take_signal(received),
                 Some(Message::Executed(executed)) => {
                     let events = self.children.executed(executed);
                     self.tell_all(events)
                 }
-                // SIGCHLD, or some time has passed.
-                Some(Message::Signal(_)) | None => None,
+                // Some time has passed.
+                None => None,
             };
             let ended = ended.or_else(|| {
                 let actions = self.engine.tick(Instant::now());
@@ -169,7 +187,8 @@ impl Dispatcher {
             Report::Failed => {
                 self.log.write(Level::Problem, "watching failed; this is a bug in stakeout");
                 self.has_failed = true;
-                return self.tell(Event::Interrupted(libc::SIGTERM));
+                let signal = libc::SIGTERM;
+                return self.tell(Event::Interrupted { signal, stop: signal });
             }
             Report::First { entries, took } => {
                 self.say_watching(entries, took);
@@ -205,6 +224,27 @@ impl Dispatcher {
             }
         }
         None
+    }
+
+    /// Does what a signal asks for; gives a status when that ends everything.
+    fn take_signal(&mut self, received: Received) -> Option<i32> {
+        let Received { signal, .. } = received;
+        // The others of these are what we may get for using the terminal ourselves.
+        if [libc::SIGCHLD, libc::SIGTTIN, libc::SIGTTOU].contains(&signal) {
+            return None;
+        }
+        let ended = match self.setup.routing.route(signal) {
+            Route::End(stop) => self.tell(Event::Interrupted { signal, stop }),
+            Route::Pass(sent) => self.tell(Event::Signalled(sent)),
+            Route::Drop => {
+                self.log.write(Level::Detail, format!("dropped {}", signals::name(signal)));
+                None
+            }
+        };
+        if signal == libc::SIGTSTP {
+            signals::suspend();
+        }
+        ended
     }
 
     fn say_watching(&self, entries: usize, took: Duration) {
@@ -267,11 +307,19 @@ impl Dispatcher {
         if let Event::Gone(_) | Event::NotStarted(..) = event {
             self.stopping = None;
         }
-        if self.setup.program.is_none() && !matches!(event, Event::Interrupted(_)) {
+        let is_without = self.setup.program.is_none();
+        if is_without && !matches!(event, Event::Interrupted { .. } | Event::Typed(_)) {
             return None;
         }
         let actions = self.engine.handle(event, Instant::now());
-        self.act_all(actions)
+        if let Event::Exited(_, exit) = event {
+            self.say_exit(exit);
+        }
+        let ended = self.act_all(actions);
+        if let (Event::NotStarted(..), None) = (event, ended) {
+            self.say_retry();
+        }
+        ended
     }
 
     fn act_all(&mut self, actions: Vec<Action>) -> Option<i32> {
@@ -281,24 +329,33 @@ impl Dispatcher {
     fn act(&mut self, action: Action) -> Option<i32> {
         match action {
             Action::Start(instance, _) => return self.start(instance),
-            Action::Stop(instance) => {
-                self.stopping = Some((instance, Instant::now()));
-                self.children.stop(instance, self.setup.stop_signal);
+            Action::Stop(instance, signal) => {
+                self.stopping = Some(Stopping { since: Instant::now(), signal });
+                self.children.stop(instance, signal);
             }
+            Action::Signal(instance, signal) => self.children.signal(instance, signal),
             Action::Kill(instance) => {
-                let since = self.stopping.map_or(Duration::ZERO, |(_, since)| since.elapsed());
-                let signal = signals::name(self.setup.stop_signal);
-                let since = text::duration(since);
-                let line = format!("the program is still there {since} after {signal}: killing it");
+                let line = match self.stopping {
+                    Some(Stopping { since, signal, .. }) => {
+                        let (since, signal) =
+                            (text::duration(since.elapsed()), signals::name(signal));
+                        format!("the program is still there {since} after {signal}: killing it")
+                    }
+                    None => "killing the program".to_owned(),
+                };
                 self.log.write(Level::Problem, line);
                 self.children.kill(instance);
             }
             Action::ReportUnkillable(instance) => {
-                let pid =
-                    self.children.leader(instance).map_or(0, |pid| pid.as_raw_nonzero().get());
+                let alive = self.children.alive().unwrap_or_default();
+                let alive = alive.iter().map(ToString::to_string).collect::<Vec<_>>();
+                let line = match (alive.as_slice(), self.children.leader(instance)) {
+                    ([], Some(pid)) => format!("process group {}", pid.as_raw_nonzero()),
+                    (alive, _) => format!("process {}", alive.join(", ")),
+                };
                 let line = format!(
-                    "process group {pid} was killed but is still there, as a process is that \
-                     waits for a dead disk or share; nothing is started beside it"
+                    "{line} was killed but is still there, as a process is that waits for a dead \
+                     disk or share, or is another user's; nothing is started beside it"
                 );
                 self.log.write(Level::Problem, line);
             }
@@ -328,61 +385,69 @@ impl Dispatcher {
 
     /// The line for an event, if it deserves one.
     fn say(&self, event: Event) {
-        let command = text::command(&self.setup.command);
         let (level, line) = match event {
-            Event::NotStarted(_, why) => (Level::Problem, self.explain(why)),
-            Event::Exited(instance, exit) => match self.stopping {
-                Some((stopped, since)) if stopped == instance => {
-                    let took = text::duration(since.elapsed());
-                    (Level::Event, format!("stopped after {took} ({})", name_exit(exit)))
-                }
-                _ if exit.is_success() => {
-                    (Level::Event, format!("{command} ended; waiting for a change"))
-                }
-                _ => {
-                    let how = name_exit(exit);
-                    (Level::Problem, format!("{command} ended with {how}; waiting for a change"))
-                }
-            },
-            Event::Interrupted(signal) => {
+            Event::NotStarted(_, why) => {
+                let name = self.setup.program.as_ref().map_or("".as_ref(), Program::name);
+                (Level::Problem, program::not_started(Path::new(name), why))
+            }
+            Event::Interrupted { signal, .. } => {
                 (Level::Event, format!("got {}, stopping", signals::name(signal)))
             }
-            Event::Watching | Event::Changed | Event::Started(_) | Event::Gone(_) => return,
+            Event::Typed(signal) => {
+                let name = signals::name(signal);
+                (Level::Detail, format!("{name} was typed; ending if the program does"))
+            }
+            Event::Signalled(signal) => {
+                (Level::Detail, format!("passing {} on", signals::name(signal)))
+            }
+            Event::Exited(..)
+            | Event::Watching
+            | Event::Changed
+            | Event::Started(_)
+            | Event::Gone(_) => return,
         };
         self.log.write(level, line);
     }
 
-    fn explain(&self, why: NotStarted) -> String {
-        let name = self.setup.program.as_ref().map_or(Path::new(""), |p| Path::new(p.name()));
-        let has_slash = name.as_os_str().as_encoded_bytes().contains(&b'/');
-        let shown = text::path(name);
-        let text = |errno| crate::scan::reason(&io::Error::from_raw_os_error(errno));
-        match why {
-            NotStarted::NotFound if has_slash => {
-                format!("cannot run {shown}: there is no such file; is it built yet?")
-            }
-            NotStarted::NotFound => {
-                format!("cannot run {shown}: it is not in PATH; is it installed, or mistyped?")
-            }
-            NotStarted::NotExecutable(libc::ENOENT) => format!(
-                "cannot run {shown}: the interpreter that its first line names, or its dynamic \
-                 loader, is missing"
-            ),
-            NotStarted::NotExecutable(libc::EACCES) => {
-                format!(
-                    "cannot run {shown}: it is not executable; chmod +x it, or name what runs it"
-                )
-            }
-            NotStarted::NotExecutable(libc::ENOEXEC) => format!(
-                "cannot run {shown}: it is no program for this machine, or a script that lacks \
-                 its first line such as #!/bin/sh"
-            ),
-            NotStarted::NotExecutable(errno) => format!("cannot run {shown}: {}", text(errno)),
-            NotStarted::NoProcess(errno) => {
-                let reason = text(errno);
-                format!("cannot make a process for {shown}: {reason}; is a limit on them reached?")
-            }
+    /// Says how the program ended, once the engine has decided what that leads to.
+    fn say_exit(&self, exit: Exit) {
+        if let Some(Stopping { since, .. }) = self.stopping {
+            let took = text::duration(since.elapsed());
+            let line = format!("stopped after {took} ({})", program::exit(exit));
+            return self.log.write(Level::Event, line);
         }
+        let outlook = self.engine.outlook(Instant::now());
+        let level = match exit.is_success() || outlook == Outlook::End {
+            true => Level::Event,
+            false => Level::Problem,
+        };
+        let left = self.children.alive().map_or(0, |alive| alive.len());
+        let command = text::command(&self.setup.command);
+        self.log.write(level, program::ended(&command, exit, left, outlook));
+    }
+
+    fn say_retry(&self) {
+        if let Outlook::Retry(wait) = self.engine.outlook(Instant::now()) {
+            let line = format!("trying again in {}", text::duration(wait));
+            self.log.write(Level::Problem, line);
+        }
+    }
+
+    fn say_stopped(&self, signal: i32) {
+        let (level, line) = match signal {
+            libc::SIGTTIN => (
+                Level::Problem,
+                "the program is stopped since it wants to read from the terminal in the \
+                 background; bring it to the foreground (fg), or use --stdin null",
+            ),
+            libc::SIGTTOU => (
+                Level::Problem,
+                "the program is stopped since it wants to set or write to the terminal in the \
+                 background; bring it to the foreground (fg)",
+            ),
+            _ => (Level::Detail, "the program was stopped by a signal; SIGCONT lets it go on"),
+        };
+        self.log.write(level, line);
     }
 }
 
@@ -392,12 +457,5 @@ fn first_and_rest(paths: &[PathBuf]) -> String {
     match paths.len() {
         0 | 1 => first,
         more => format!("{first} and {} more", text::grouped(more as u64 - 1)),
-    }
-}
-
-fn name_exit(exit: Exit) -> String {
-    match exit {
-        Exit::Code(code) => format!("status {code}"),
-        Exit::Signal(signal) => signals::name(signal),
     }
 }

@@ -10,7 +10,7 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
 
-use crate::process::signals;
+use crate::process::{routing, signals};
 
 /// Watch a source tree by looking at it, and restart a program when it changed.
 ///
@@ -106,16 +106,16 @@ pub struct Cli {
     )]
     pub postpone: bool,
 
-    /// The signal that asks the program, with all of its process group, to stop
+    /// The signal that asks the program, with all that descends from it, to stop [default:
+    /// SIGTERM for a restart, and the signal that ends stakeout at the end]
     #[arg(
         long,
         value_name = "SIGNAL",
         env = "STAKEOUT_STOP_SIGNAL",
-        default_value = "SIGTERM",
         value_parser = signals::parse,
         help_heading = "Running"
     )]
-    pub stop_signal: i32,
+    pub stop_signal: Option<i32>,
 
     /// How long it may take to stop before it is killed
     #[arg(
@@ -127,6 +127,53 @@ pub struct Cli {
         help_heading = "Running"
     )]
     pub stop_timeout: Duration,
+
+    /// Pass another signal on to the program than the one that stakeout gets, or with nothing
+    /// after the colon none, for example TERM:QUIT
+    ///
+    /// May be given several times; in the variable, they are separated by commas.
+    #[arg(
+        long,
+        value_name = "FROM:TO",
+        env = "STAKEOUT_MAP_SIGNAL",
+        value_delimiter = ',',
+        value_parser = routing::parse_mapping,
+        help_heading = "Running"
+    )]
+    pub map_signal: Vec<(i32, Option<i32>)>,
+
+    /// When to start the program again without a change, if it ends by itself [default: on-crash,
+    /// or never with --exit-with-child]
+    #[arg(long, value_name = "WHEN", env = "STAKEOUT_RESTART", help_heading = "Running")]
+    pub restart: Option<Restart>,
+
+    /// End when the program ended and is not to be started again, with its status
+    #[arg(
+        long,
+        env = "STAKEOUT_EXIT_WITH_CHILD",
+        value_parser = BoolishValueParser::new(),
+        help_heading = "Running"
+    )]
+    pub exit_with_child: bool,
+
+    /// Do not watch: run the program once, as a plain init; implies --exit-with-child
+    #[arg(
+        long,
+        env = "STAKEOUT_NO_WATCH",
+        value_parser = BoolishValueParser::new(),
+        help_heading = "Running"
+    )]
+    pub no_watch: bool,
+
+    /// Where the program reads from; from a terminal only while stakeout is in its foreground
+    #[arg(
+        long,
+        value_name = "WHERE",
+        env = "STAKEOUT_STDIN",
+        default_value = "inherit",
+        help_heading = "Running"
+    )]
+    pub stdin: Input,
 
     /// Clear the terminal on each change
     #[arg(
@@ -224,6 +271,28 @@ pub struct Choice {
 pub enum Mode {
     /// Look at every known file, again and again
     Poll,
+}
+
+/// When to start the program again without a change.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Restart {
+    /// Not at all
+    Never,
+    /// When a signal killed it that was not meant for it: a crash, or out of memory
+    OnCrash,
+    /// Then, or when it ended with a status other than 0
+    OnFailure,
+    /// Whenever it ended
+    Always,
+}
+
+/// Where the program's standard input comes from.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Input {
+    /// From where stakeout's own does
+    Inherit,
+    /// From /dev/null
+    Null,
 }
 
 const EXAMPLES: &str = "\

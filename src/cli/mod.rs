@@ -11,8 +11,12 @@ use std::process::ExitCode;
 
 use args::Subcommand;
 
+use crate::process::signals;
+
 /// Reads the command line, does what it says, and gives the status to exit with.
 pub fn main() -> ExitCode {
+    // Before anything else, so that no signal is lost.
+    let blocked = signals::block();
     let args = match args::parse(std::env::args_os()) {
         Ok(args) => args,
         Err(error) => {
@@ -23,7 +27,10 @@ pub fn main() -> ExitCode {
         }
     };
     let result = match &args.subcommand {
-        Some(Subcommand::Scan(scan_args)) => scan::scan(scan_args),
+        Some(Subcommand::Scan(scan_args)) => {
+            blocked.undo();
+            scan::scan(scan_args)
+        }
         None => run::run(&args),
     };
     match result {

@@ -1,6 +1,7 @@
 //! What was typed, turned into what it means: compiled globs, a prepared program.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
@@ -8,9 +9,10 @@ use anyhow::{anyhow, bail};
 use rustix::fs::FileType;
 use rustix::{stdio, termios};
 
-use super::args::{Choice, Cli, Mode, split_list};
+use super::args::{self, Choice, Cli, Mode, split_list};
 use crate::dispatch::Setup;
-use crate::engine::Policy;
+use crate::engine::{Policy, Restart};
+use crate::process::routing::Routing;
 use crate::process::{Program, Stdin};
 use crate::scan::{GlobError, Plan, Root, Selection};
 use crate::ui::Level;
@@ -38,9 +40,10 @@ pub fn setup(cli: &Cli) -> anyhow::Result<Setup> {
     let Mode::Poll = cli.mode;
     let command = command(cli)?;
     let program = match command.is_empty() {
+        true if cli.no_watch => bail!("--no-watch has nothing to run; put a command after `--`"),
         true => None,
         false => Some(
-            Program::new(&command, std::env::vars_os(), stdin())
+            Program::new(&command, std::env::vars_os(), stdin(cli))
                 .map_err(|_| anyhow!("the command contains a NUL byte, which no program takes"))?,
         ),
     };
@@ -49,8 +52,13 @@ pub fn setup(cli: &Cli) -> anyhow::Result<Setup> {
         program,
         command,
         timing: Timing { interval, debounce: cli.debounce, max_wait: cli.max_wait },
-        policy: Policy { postpone: cli.postpone, stop_timeout: cli.stop_timeout },
-        stop_signal: cli.stop_signal,
+        policy: policy(cli),
+        routing: Routing {
+            map: cli.map_signal.iter().copied().collect(),
+            stop: cli.stop_signal,
+            // Fails where there is no controlling terminal (tty(4)).
+            has_terminal: File::open("/dev/tty").is_ok(),
+        },
         clear: cli.clear && termios::isatty(stdio::stderr()),
     })
 }
@@ -91,11 +99,31 @@ fn command(cli: &Cli) -> anyhow::Result<Vec<OsString>> {
     Ok(vec![shell, "-c".into(), cli.command.join(" ".as_ref())])
 }
 
+fn policy(cli: &Cli) -> Policy {
+    let exit_with_child = cli.exit_with_child || cli.no_watch;
+    let restart = match cli.restart {
+        Some(args::Restart::Never) => Restart::Never,
+        Some(args::Restart::OnCrash) => Restart::OnCrash,
+        Some(args::Restart::OnFailure) => Restart::OnFailure,
+        Some(args::Restart::Always) => Restart::Always,
+        None if exit_with_child => Restart::Never,
+        None => Restart::OnCrash,
+    };
+    Policy {
+        // Without watching, that change would never come.
+        postpone: cli.postpone && !cli.no_watch,
+        stop_signal: cli.stop_signal.unwrap_or(libc::SIGTERM),
+        stop_timeout: cli.stop_timeout,
+        restart,
+        exit_with_child,
+    }
+}
+
 /// The program is in a process group of its own, which is not the terminal's foreground: if it
 /// read from the terminal, it would be stopped by SIGTTIN.
-fn stdin() -> Stdin {
-    match termios::isatty(stdio::stdin()) {
-        true => Stdin::Null,
-        false => Stdin::Inherit,
+fn stdin(cli: &Cli) -> Stdin {
+    match cli.stdin {
+        args::Input::Inherit if !termios::isatty(stdio::stdin()) => Stdin::Inherit,
+        _ => Stdin::Null,
     }
 }

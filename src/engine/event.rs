@@ -1,6 +1,7 @@
 //! The words in which the engine and the dispatcher talk.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::Exit;
 
@@ -28,8 +29,17 @@ pub enum Event {
     Exited(Instance, Exit),
     /// No process of the instance is left.
     Gone(Instance),
-    /// Someone wants stakeout to end, by a signal of this number.
-    Interrupted(i32),
+    /// Someone wants stakeout to end.
+    Interrupted {
+        /// The signal that said so.
+        signal: i32,
+        /// The signal that shall stop the program.
+        stop: i32,
+    },
+    /// This signal was typed at the terminal (Ctrl-C, Ctrl-\), which sent it to the program.
+    Typed(i32),
+    /// This signal is to be passed on to the program.
+    Signalled(i32),
 }
 
 /// What to do.
@@ -37,14 +47,27 @@ pub enum Event {
 pub enum Action {
     /// Start the program for this generation.
     Start(Instance, Generation),
-    /// Ask the instance's processes to stop.
-    Stop(Instance),
+    /// Ask the instance's processes to stop, by this signal.
+    Stop(Instance, i32),
+    /// Pass this signal on to them.
+    Signal(Instance, i32),
     /// Kill them.
     Kill(Instance),
     /// Say that they are still there although they were killed.
     ReportUnkillable(Instance),
     /// Exit with this status. Nothing follows it.
     End(i32),
+}
+
+/// What has to happen before the program is started again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outlook {
+    /// A change.
+    Change,
+    /// Nothing but this time to pass.
+    Retry(Duration),
+    /// It is not started again.
+    End,
 }
 
 /// Why a program could not be started.

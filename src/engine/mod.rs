@@ -3,12 +3,13 @@
 //! Pure: no I/O, no clock, no threads; the time is an argument. [`Event`]s come in, [`Action`]s
 //! go out, and the dispatcher that carries them out reports back with further events.
 
+mod backoff;
 mod echo;
 mod event;
 mod exit;
 mod machine;
 
 pub use echo::Echo;
-pub use event::{Action, Event, Generation, Instance, NotStarted};
+pub use event::{Action, Event, Generation, Instance, NotStarted, Outlook};
 pub use exit::Exit;
-pub use machine::{Engine, Policy};
+pub use machine::{Engine, Policy, Restart};

@@ -2,9 +2,14 @@
 //! nothing else waits on a child and the parent-death signal is bound to a thread that lives.
 
 mod children;
+mod descendants;
+pub mod init;
 mod program;
+mod reaper;
+pub mod routing;
 pub mod signals;
 mod spawn;
 
 pub use children::{Children, Executed, Reaped};
+pub use descendants::Process;
 pub use program::{Program, Stdin};

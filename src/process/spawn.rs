@@ -54,10 +54,6 @@ pub(super) fn spawn(program: &Program) -> io::Result<Spawned> {
         writer: writer.as_raw_fd(),
         parent: rustix::process::getpid(),
     };
-    // A signal that came between fork and exec would run our handlers in the child, and those
-    // write into a pipe that the parent reads: everything is blocked until dispositions are
-    // default ones.
-    let blocked = SignalMask::block_all();
     // SAFETY: between fork and exec the child calls only `Child::run`, which neither allocates
     // nor takes locks: what it needs was prepared above.
     let pid = match unsafe { libc::fork() } {
@@ -65,7 +61,6 @@ pub(super) fn spawn(program: &Program) -> io::Result<Spawned> {
         pid => pid,
     };
     let error = io::Error::last_os_error();
-    drop(blocked);
     let Some(pid) = Pid::from_raw(pid).filter(|_| pid > 0) else { return Err(error) };
     // The child does this, too; whoever comes first, the group exists before it is signalled.
     // EACCES says that the child has already executed its program, hence did it.
@@ -206,27 +201,4 @@ struct KernelSigaction {
     flags: libc::c_ulong,
     restorer: usize,
     mask: u64,
-}
-
-/// All signals blocked in this thread until it is dropped.
-struct SignalMask(libc::sigset_t);
-
-impl SignalMask {
-    fn block_all() -> Self {
-        // SAFETY: both sets are initialised by the calls, which only fail for bad arguments.
-        unsafe {
-            let mut all: libc::sigset_t = mem::zeroed();
-            let mut before: libc::sigset_t = mem::zeroed();
-            libc::sigfillset(&mut all);
-            libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut before);
-            Self(before)
-        }
-    }
-}
-
-impl Drop for SignalMask {
-    fn drop(&mut self) {
-        // SAFETY: the set is the one that was in force before.
-        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, ptr::null_mut()) };
-    }
 }

@@ -2,6 +2,7 @@
 
 mod changes;
 mod log;
+pub mod program;
 pub mod text;
 
 pub use changes::describe;

@@ -21,13 +21,14 @@ fn the_programs_status_is_passed_on() {
 }
 
 #[test]
-fn each_signal_that_means_ending_ends_it() {
+fn each_signal_that_means_ending_reaches_the_program_and_ends_it() {
     for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT] {
         let tree = Tree::new(&[]);
         let mut session = tree.run(&[], "echo up; exec sleep 1000");
         session.wait_for("up");
         session.signal(signal);
-        assert_eq!(session.wait().code(), Some(143), "{signal:?}: {}", session.output());
+        let status = 128 + signal.as_raw();
+        assert_eq!(session.wait().code(), Some(status), "{signal:?}: {}", session.output());
     }
 }
 

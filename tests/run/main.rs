@@ -2,9 +2,12 @@
 
 mod bad_input;
 mod choosing;
+mod crashing;
+mod descendants;
 mod ending;
 mod git;
 mod pid1;
 mod restarting;
 mod scan;
+mod signals;
 mod support;

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::support::{Session, Tree, read};
+use super::support::{Session, Tree, descendants, eventually, is_alive, read};
 
 const UNSHARE: [&str; 4] = ["--pid", "--fork", "--kill-child", "--mount-proc"];
 
@@ -28,12 +28,16 @@ fn run(tree: &Tree, options: &[&str], script: &str) -> Option<Session> {
     Some(Session::start(outer))
 }
 
-/// Sends a signal to PID 1 from outside; gives the status that it ends with.
-fn end(session: &mut Session, signal: Signal) -> Option<i32> {
+/// PID 1, as it is called outside.
+fn init(session: &Session) -> Pid {
     let outer = session.pid().as_raw_nonzero();
     let children = read(format!("/proc/{outer}/task/{outer}/children").as_ref());
-    let init = Pid::from_raw(children.trim().parse().expect("one child")).expect("a pid");
-    kill_process(init, signal).expect("PID 1 to be there");
+    Pid::from_raw(children.trim().parse().expect("one child")).expect("a pid")
+}
+
+/// Sends a signal to PID 1 from outside; gives the status that it ends with.
+fn end(session: &mut Session, signal: Signal) -> Option<i32> {
+    kill_process(init(session), signal).expect("PID 1 to be there");
     session.wait().code()
 }
 
@@ -57,7 +61,7 @@ fn as_pid_1_it_leaves_no_zombies_over_100_restarts() {
 fn as_pid_1_it_ends_on_the_signals_that_a_container_gets() {
     for signal in [Signal::TERM, Signal::INT] {
         let tree = Tree::new(&[]);
-        let script = "trap 'exit 7' TERM; echo up; while :; do sleep 0.01; done";
+        let script = "trap 'exit 7' TERM INT; echo up; while :; do sleep 0.01; done";
         let Some(mut session) = run(&tree, &[], script) else { return };
         session.wait_for("up");
         assert_eq!(end(&mut session, signal), Some(7), "{}", session.output());
@@ -67,7 +71,7 @@ fn as_pid_1_it_ends_on_the_signals_that_a_container_gets() {
 #[test]
 fn as_pid_1_it_keeps_no_descriptors_of_restarts() {
     let tree = Tree::new(&[("a", "0")]);
-    let script = "echo open $(ls /proc/1/fd | wc -l) at $(cat a) end; exec sleep 1000";
+    let script = "echo open $(ls /proc/$PPID/fd | wc -l) at $(cat a) end; exec sleep 1000";
     let Some(mut session) = run(&tree, &[], script) else { return };
     session.wait_until_settled();
     let mut open = Vec::new();
@@ -78,4 +82,38 @@ fn as_pid_1_it_keeps_no_descriptors_of_restarts() {
     }
     // A look in progress has some more open for a moment.
     assert!(open[20..].iter().min() <= open[..10].iter().min(), "{open:?}");
+}
+
+#[test]
+fn as_pid_1_it_spares_what_others_started_in_the_container() {
+    let tree = Tree::new(&[("a", "one")]);
+    let script = "(setsid sleep 1234 &); echo shows $(cat a); exec sleep 1000";
+    let Some(mut session) = run(&tree, &[], script) else { return };
+    session.wait_for("shows one");
+    // As an editor's server that was started by `docker exec`.
+    let init = init(&session);
+    let mut enter = Command::new("nsenter");
+    enter.args(["--pid", "--mount", "--target", &init.as_raw_nonzero().to_string()]);
+    enter.args(["sh", "-c", "(setsid sleep 4321 &)"]);
+    assert!(enter.status().expect("nsenter(1)").success());
+    let sleepers = |seconds: &str| {
+        let command = format!("sleep\0{seconds}\0");
+        let is_it = |pid: &i32| read(format!("/proc/{pid}/cmdline").as_ref()) == command;
+        descendants(init.as_raw_nonzero().get()).into_iter().filter(is_it).collect::<Vec<_>>()
+    };
+    eventually("both daemons", || sleepers("4321").len() == 1 && sleepers("1234").len() == 1);
+    let (theirs, ours) = (sleepers("4321")[0], sleepers("1234")[0]);
+    tree.write("a", "two");
+    session.wait_for("shows two");
+    assert!(is_alive(theirs) && !is_alive(ours));
+    assert_eq!(end(&mut session, Signal::TERM), Some(143), "{}", session.output());
+    assert!(!is_alive(theirs));
+}
+
+#[test]
+fn as_pid_1_it_ends_with_everything_when_its_worker_is_killed() {
+    let tree = Tree::new(&[]);
+    let script = "(setsid sleep 1234 &); echo up; kill -KILL $PPID; exec sleep 1000";
+    let Some(mut session) = run(&tree, &[], script) else { return };
+    assert_eq!(session.wait().code(), Some(137), "{}", session.output());
 }

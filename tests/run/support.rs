@@ -80,11 +80,12 @@ pub struct Session {
 
 impl Session {
     pub fn start(mut command: Command) -> Self {
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("stakeout to start");
+        // One pipe for both, so that lines come in the order in which they were written.
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        command.stdout(writer.try_clone().expect("a descriptor")).stderr(writer);
+        let child = command.spawn().expect("stakeout to start");
         let (sender, lines) = channel();
-        forward(child.stdout.take().expect("a pipe"), sender.clone());
-        forward(child.stderr.take().expect("a pipe"), sender);
+        forward(reader, sender);
         Self { child, lines, seen: Vec::new(), program: None }
     }
 
@@ -192,4 +193,20 @@ pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
 
 pub fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_default()
+}
+
+/// The processes that descend from this one, dead ones included.
+pub fn descendants(pid: i32) -> Vec<i32> {
+    let children = |pid: i32| -> Vec<i32> {
+        let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+        let lists = tasks.map(|task| read(&task.path().join("children")));
+        lists.flat_map(|list| list.split(' ').flat_map(str::parse).collect::<Vec<_>>()).collect()
+    };
+    let mut found = children(pid);
+    let mut next = 0;
+    while let Some(pid) = found.get(next) {
+        found.extend(children(*pid));
+        next += 1;
+    }
+    found
 }

@@ -1,15 +1,38 @@
 //! Events in, actions out: tables for what is decided, random interleavings for what is promised.
 
 use super::*;
-use crate::engine::NotStarted;
 use proptest::prelude::*;
 
 const TIMEOUT: Duration = Duration::from_secs(8);
 const TERM: i32 = 15;
 const INT: i32 = 2;
 
+const POLICY: Policy = Policy {
+    postpone: false,
+    stop_signal: TERM,
+    stop_timeout: TIMEOUT,
+    restart: Restart::OnCrash,
+    exit_with_child: false,
+};
+
 fn engine() -> Engine {
-    Engine::new(Policy { postpone: false, stop_timeout: TIMEOUT })
+    Engine::new(POLICY)
+}
+
+/// An engine whose first instance is up.
+fn up(policy: Policy, now: Instant) -> Engine {
+    let mut engine = Engine::new(policy);
+    assert_eq!(engine.handle(Event::Watching, now), start(1, 0));
+    assert_eq!(engine.handle(Event::Started(Instance(1)), now), []);
+    engine
+}
+
+fn interrupted(signal: i32) -> Event {
+    Event::Interrupted { signal, stop: signal }
+}
+
+fn exited(instance: u64, exit: Exit) -> Event {
+    Event::Exited(Instance(instance), exit)
 }
 
 fn start(instance: u64, generation: u64) -> Vec<Action> {
@@ -21,7 +44,7 @@ fn a_change_stops_and_starts_only_when_all_is_gone() {
     let (mut engine, now) = (engine(), Instant::now());
     assert_eq!(engine.handle(Event::Watching, now), start(1, 0));
     assert_eq!(engine.handle(Event::Started(Instance(1)), now), []);
-    assert_eq!(engine.handle(Event::Changed, now), [Action::Stop(Instance(1))]);
+    assert_eq!(engine.handle(Event::Changed, now), [Action::Stop(Instance(1), TERM)]);
     assert_eq!(engine.handle(Event::Exited(Instance(1), Exit::Signal(TERM)), now), []);
     assert_eq!(engine.handle(Event::Gone(Instance(1)), now), start(2, 1));
 }
@@ -64,12 +87,12 @@ fn what_a_program_leaves_behind_is_stopped_before_the_next_start() {
     let (mut engine, now) = (engine(), Instant::now());
     engine.handle(Event::Watching, now);
     engine.handle(Event::Exited(Instance(1), Exit::Code(0)), now);
-    assert_eq!(engine.handle(Event::Changed, now), [Action::Stop(Instance(1))]);
+    assert_eq!(engine.handle(Event::Changed, now), [Action::Stop(Instance(1), TERM)]);
 }
 
 #[test]
 fn postponed_is_until_the_first_change() {
-    let mut engine = Engine::new(Policy { postpone: true, stop_timeout: TIMEOUT });
+    let mut engine = Engine::new(Policy { postpone: true, ..POLICY });
     let now = Instant::now();
     assert_eq!(engine.handle(Event::Watching, now), []);
     assert_eq!(engine.handle(Event::Changed, now), start(1, 1));
@@ -81,7 +104,7 @@ fn an_interrupt_passes_the_status_on() {
     for (exit, status) in cases {
         let (mut engine, now) = (engine(), Instant::now());
         engine.handle(Event::Watching, now);
-        assert_eq!(engine.handle(Event::Interrupted(INT), now), [Action::Stop(Instance(1))]);
+        assert_eq!(engine.handle(interrupted(INT), now), [Action::Stop(Instance(1), INT)]);
         engine.handle(Event::Exited(Instance(1), exit), now);
         assert_eq!(engine.handle(Event::Gone(Instance(1)), now), [Action::End(status)]);
     }
@@ -90,7 +113,7 @@ fn an_interrupt_passes_the_status_on() {
 #[test]
 fn an_interrupt_with_nothing_running_is_128_and_the_signal() {
     let (mut engine, now) = (engine(), Instant::now());
-    assert_eq!(engine.handle(Event::Interrupted(INT), now), [Action::End(130)]);
+    assert_eq!(engine.handle(interrupted(INT), now), [Action::End(130)]);
     assert_eq!(engine.handle(Event::Watching, now), [], "ended is ended");
 }
 
@@ -98,8 +121,8 @@ fn an_interrupt_with_nothing_running_is_128_and_the_signal() {
 fn the_second_interrupt_kills_at_once() {
     let (mut engine, now) = (engine(), Instant::now());
     engine.handle(Event::Watching, now);
-    engine.handle(Event::Interrupted(INT), now);
-    assert_eq!(engine.handle(Event::Interrupted(INT), now), [Action::Kill(Instance(1))]);
+    engine.handle(interrupted(INT), now);
+    assert_eq!(engine.handle(interrupted(INT), now), [Action::Kill(Instance(1))]);
     let ended = engine.tick(engine.deadline().unwrap());
     assert_eq!(ended, [Action::ReportUnkillable(Instance(1)), Action::End(125)]);
 }
@@ -109,7 +132,7 @@ fn an_interrupt_during_a_restart_ends_instead_of_starting() {
     let (mut engine, now) = (engine(), Instant::now());
     engine.handle(Event::Watching, now);
     engine.handle(Event::Changed, now);
-    assert_eq!(engine.handle(Event::Interrupted(TERM), now), []);
+    assert_eq!(engine.handle(interrupted(TERM), now), []);
     assert_eq!(engine.handle(Event::Gone(Instance(1)), now), [Action::End(143)]);
 }
 
@@ -145,26 +168,204 @@ fn a_start_that_failed_while_it_was_being_stopped_is_followed_by_the_next() {
     assert_eq!(engine.handle(failed, now), start(2, 1));
 }
 
+#[test]
+fn a_crash_is_started_again_after_a_while_and_an_error_waits_for_a_change() {
+    use Outlook::{Change, End, Retry};
+    let first = Retry(Duration::from_millis(250));
+    let crash = Exit::Signal(9);
+    let cases = [
+        (Restart::Never, false, crash, Change),
+        (Restart::Never, true, crash, End),
+        (Restart::OnCrash, false, crash, first),
+        (Restart::OnCrash, false, Exit::Code(1), Change),
+        (Restart::OnCrash, false, Exit::Code(0), Change),
+        (Restart::OnCrash, true, Exit::Code(1), End),
+        (Restart::OnFailure, false, crash, first),
+        (Restart::OnFailure, false, Exit::Code(1), first),
+        (Restart::OnFailure, false, Exit::Code(0), Change),
+        (Restart::OnFailure, true, Exit::Code(0), End),
+        (Restart::Always, false, Exit::Code(0), first),
+        (Restart::Always, true, Exit::Code(0), first),
+    ];
+    for (restart, exit_with_child, exit, outlook) in cases {
+        let now = Instant::now();
+        let mut engine = up(Policy { restart, exit_with_child, ..POLICY }, now);
+        let cleared = engine.handle(exited(1, exit), now);
+        let case = format!("{restart:?} {exit_with_child} {exit:?}");
+        assert_eq!(engine.outlook(now), outlook, "{case}");
+        let after = engine.handle(Event::Gone(Instance(1)), now);
+        match outlook {
+            Change => {
+                assert_eq!((cleared, after, engine.deadline()), (vec![], vec![], None), "{case}");
+                assert_eq!(engine.handle(Event::Changed, now), start(2, 1), "{case}");
+            }
+            Retry(wait) => {
+                // Whatever it left behind goes first.
+                assert_eq!(cleared, [Action::Stop(Instance(1), TERM)], "{case}");
+                assert_eq!((after, engine.deadline()), (vec![], Some(now + wait)), "{case}");
+                assert_eq!(engine.tick(now + wait - Duration::from_nanos(1)), [], "{case}");
+                assert_eq!(engine.tick(now + wait), start(2, 0), "{case}");
+            }
+            End => assert_eq!(after, [Action::End(exit.status())], "{case}"),
+        }
+    }
+}
+
+/// Lets the current instance crash `after` its start; gives how long the next start is away.
+fn crash(engine: &mut Engine, instance: u64, now: &mut Instant, after: Duration) -> Duration {
+    *now += after;
+    engine.handle(exited(instance, Exit::Signal(11)), *now);
+    engine.handle(Event::Gone(Instance(instance)), *now);
+    let wait = engine.deadline().unwrap() - *now;
+    *now += wait;
+    assert_eq!(engine.tick(*now).len(), 1);
+    wait
+}
+
+#[test]
+fn crashes_in_a_row_wait_longer_and_a_change_waits_for_nothing() {
+    let mut now = Instant::now();
+    let mut engine = up(POLICY, now);
+    let waits: Vec<u128> =
+        (1..=7).map(|n| crash(&mut engine, n, &mut now, Duration::ZERO).as_millis()).collect();
+    assert_eq!(waits, [250, 500, 1000, 2000, 4000, 8000, 10_000]);
+    assert_eq!(crash(&mut engine, 8, &mut now, Duration::from_secs(30)).as_millis(), 250);
+    engine.handle(exited(9, Exit::Signal(11)), now);
+    engine.handle(Event::Gone(Instance(9)), now);
+    assert_eq!(engine.handle(Event::Changed, now), start(10, 1));
+    assert_eq!(crash(&mut engine, 10, &mut now, Duration::ZERO).as_millis(), 250);
+}
+
+#[test]
+fn a_change_while_a_crash_is_cleared_away_starts_without_a_wait() {
+    let now = Instant::now();
+    let mut engine = up(POLICY, now);
+    engine.handle(exited(1, Exit::Signal(11)), now);
+    assert_eq!(engine.handle(Event::Changed, now), []);
+    assert_eq!(engine.handle(Event::Gone(Instance(1)), now), start(2, 1));
+}
+
+#[test]
+fn an_interrupt_between_a_crash_and_the_next_start_ends_it() {
+    let now = Instant::now();
+    let mut engine = up(POLICY, now);
+    engine.handle(exited(1, Exit::Signal(11)), now);
+    engine.handle(Event::Gone(Instance(1)), now);
+    assert_eq!(engine.handle(interrupted(TERM), now), [Action::End(139)]);
+}
+
+#[test]
+fn a_process_that_could_not_be_made_is_tried_again() {
+    let now = Instant::now();
+    let mut engine = up(POLICY, now);
+    engine.handle(Event::Changed, now);
+    assert_eq!(engine.handle(Event::Gone(Instance(1)), now), start(2, 1));
+    let failed = Event::NotStarted(Instance(2), NotStarted::NoProcess(11));
+    assert_eq!(engine.handle(failed, now), []);
+    let at = engine.deadline().unwrap();
+    assert_eq!(at - now, Duration::from_millis(250));
+    assert_eq!(engine.tick(at), start(3, 1));
+}
+
+#[test]
+fn a_signal_is_passed_on_and_ends_both_if_it_is_deadly() {
+    let now = Instant::now();
+    for (exit, ends) in
+        [(Exit::Signal(10), true), (Exit::Signal(11), false), (Exit::Code(10), false)]
+    {
+        let mut engine = up(Policy { restart: Restart::Never, ..POLICY }, now);
+        assert_eq!(engine.handle(Event::Signalled(10), now), [Action::Signal(Instance(1), 10)]);
+        engine.handle(exited(1, exit), now);
+        let after = engine.handle(Event::Gone(Instance(1)), now);
+        let wanted = if ends { vec![Action::End(exit.status())] } else { vec![] };
+        assert_eq!(after, wanted, "{exit:?}");
+    }
+    let mut idle = engine();
+    assert_eq!(idle.handle(Event::Signalled(10), now), []);
+}
+
+#[test]
+fn what_ends_soon_after_ctrl_c_ends_us_and_what_does_not_goes_on() {
+    for (after, ends) in [(Duration::ZERO, true), (TIMEOUT, true), (TIMEOUT * 2, false)] {
+        let now = Instant::now();
+        let mut engine = up(POLICY, now);
+        assert_eq!(engine.handle(Event::Typed(INT), now), []);
+        assert_eq!(engine.deadline(), None, "it is not killed");
+        engine.handle(exited(1, Exit::Code(0)), now + after);
+        let gone = engine.handle(Event::Gone(Instance(1)), now + after);
+        assert_eq!(gone, if ends { vec![Action::End(0)] } else { vec![] }, "{after:?}");
+    }
+}
+
+#[test]
+fn ctrl_c_twice_within_a_second_kills() {
+    let now = Instant::now();
+    let mut engine = up(POLICY, now);
+    engine.handle(Event::Typed(INT), now);
+    let later = now + IMPATIENT * 2;
+    assert_eq!(engine.handle(Event::Typed(INT), later), []);
+    let kill = engine.handle(Event::Typed(INT), later + IMPATIENT / 2);
+    assert_eq!(kill, [Action::Kill(Instance(1))]);
+    engine.handle(exited(1, Exit::Signal(9)), later);
+    assert_eq!(engine.handle(Event::Gone(Instance(1)), later), [Action::End(137)]);
+}
+
+#[test]
+fn ctrl_c_with_nothing_running_ends_with_the_last_status() {
+    let now = Instant::now();
+    let mut engine = up(POLICY, now);
+    engine.handle(exited(1, Exit::Code(3)), now);
+    engine.handle(Event::Gone(Instance(1)), now);
+    assert_eq!(engine.handle(Event::Typed(INT), now), [Action::End(3)]);
+}
+
 /// What the world does next; the model turns it into an event that can happen now.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Change,
-    Exec { works: bool },
-    Exit(i32),
+    Exec(Option<NotStarted>),
+    Exit(Exit),
     Vanish,
     Wait(u64),
     Interrupt,
+    Type,
+    Signal(i32),
 }
 
 fn any_step() -> impl Strategy<Value = Step> {
+    let exec = prop_oneof![
+        8 => Just(None),
+        1 => Just(Some(NotStarted::NotFound)),
+        1 => Just(Some(NotStarted::NoProcess(11))),
+    ];
+    let exit = prop_oneof![
+        (0..3).prop_map(Exit::Code),
+        prop_oneof![Just(9), Just(10), Just(11), Just(TERM)].prop_map(Exit::Signal),
+    ];
     prop_oneof![
-        4 => Just(Step::Change),
-        3 => proptest::bool::weighted(0.9).prop_map(|works| Step::Exec { works }),
-        2 => (0..3).prop_map(Step::Exit),
-        4 => Just(Step::Vanish),
-        3 => (0..12_000u64).prop_map(Step::Wait),
+        8 => Just(Step::Change),
+        8 => exec.prop_map(Step::Exec),
+        6 => exit.prop_map(Step::Exit),
+        8 => Just(Step::Vanish),
+        6 => (0..12_000u64).prop_map(Step::Wait),
         1 => Just(Step::Interrupt),
+        1 => Just(Step::Type),
+        2 => (10..=12).prop_map(Step::Signal),
     ]
+}
+
+fn any_policy() -> impl Strategy<Value = Policy> {
+    let restart = prop_oneof![
+        Just(Restart::Never),
+        Just(Restart::OnCrash),
+        Just(Restart::OnFailure),
+        Just(Restart::Always),
+    ];
+    (restart, any::<bool>()).prop_map(|(restart, exit_with_child)| Policy {
+        restart,
+        exit_with_child,
+        ..POLICY
+    })
 }
 
 /// A world with at most one instance, as the dispatcher and the kernel make it.
@@ -178,14 +379,15 @@ struct World {
     last_started: Generation,
     ended: Option<i32>,
     interrupted: bool,
+    /// Signals that are yet to be passed on.
+    owed: Option<i32>,
 }
 
 impl World {
-    fn new() -> Self {
-        let (engine, now) = (engine(), Instant::now());
+    fn new(policy: Policy) -> Self {
         let mut world = Self {
-            engine,
-            now,
+            engine: Engine::new(policy),
+            now: Instant::now(),
             instance: None,
             is_executed: false,
             has_exited: false,
@@ -193,6 +395,7 @@ impl World {
             last_started: Generation(0),
             ended: None,
             interrupted: false,
+            owed: None,
         };
         world.tell(Event::Watching);
         world
@@ -215,13 +418,23 @@ impl World {
                     self.is_executed = false;
                     self.has_exited = false;
                 }
-                Action::Stop(instance) | Action::Kill(instance) => {
-                    assert_eq!(self.instance.map(|(there, _)| there), Some(instance));
+                Action::Stop(instance, _) | Action::Kill(instance) => self.assert_there(instance),
+                Action::Signal(instance, signal) => {
+                    self.assert_there(instance);
+                    assert_eq!(self.owed.take(), Some(signal));
                 }
-                Action::ReportUnkillable(_) => {}
-                Action::End(status) => self.ended = Some(status),
+                Action::ReportUnkillable(instance) => self.assert_there(instance),
+                Action::End(status) => {
+                    let is_unkillable = status == Exit::OWN_FAILURE;
+                    assert!(self.instance.is_none() || is_unkillable, "ended with one left");
+                    self.ended = Some(status);
+                }
             }
         }
+    }
+
+    fn assert_there(&self, instance: Instance) {
+        assert_eq!(self.instance.map(|(there, _)| there), Some(instance));
     }
 
     fn step(&mut self, step: Step) {
@@ -233,18 +446,19 @@ impl World {
                 self.newest += 1;
                 self.tell(Event::Changed);
             }
-            (Step::Exec { works }, Some((instance, _))) if !self.is_executed => {
+            (Step::Exec(result), Some((instance, _))) if !self.is_executed => {
                 self.is_executed = true;
-                if works {
-                    self.tell(Event::Started(instance));
-                } else {
-                    self.instance = None;
-                    self.tell(Event::NotStarted(instance, NotStarted::NotFound));
+                match result {
+                    None => self.tell(Event::Started(instance)),
+                    Some(why) => {
+                        self.instance = None;
+                        self.tell(Event::NotStarted(instance, why));
+                    }
                 }
             }
-            (Step::Exit(code), Some((instance, _))) if self.is_executed && !self.has_exited => {
+            (Step::Exit(exit), Some((instance, _))) if self.is_executed && !self.has_exited => {
                 self.has_exited = true;
-                self.tell(Event::Exited(instance, Exit::Code(code)));
+                self.tell(Event::Exited(instance, exit));
             }
             (Step::Vanish, Some((instance, _))) if self.has_exited => {
                 self.instance = None;
@@ -254,10 +468,23 @@ impl World {
                 self.now += Duration::from_millis(milliseconds);
                 let actions = self.engine.tick(self.now);
                 self.act(actions);
+                // What is overdue was done.
+                let next = self.engine.deadline();
+                assert!(self.ended.is_some() || next.is_none_or(|next| next > self.now));
             }
             (Step::Interrupt, _) => {
                 self.interrupted = true;
-                self.tell(Event::Interrupted(TERM));
+                self.tell(interrupted(TERM));
+            }
+            (Step::Type, _) => {
+                // With something running, that is the program's to answer.
+                self.interrupted |= !matches!(self.engine.state, State::Up { exit: None, .. });
+                self.tell(Event::Typed(INT));
+            }
+            (Step::Signal(signal), there) => {
+                self.owed = there.map(|_| signal);
+                self.tell(Event::Signalled(signal));
+                assert_eq!(self.owed, None, "a signal was lost");
             }
             _ => {}
         }
@@ -270,21 +497,26 @@ impl World {
     /// Lets every process end as soon as it is stopped, until nothing happens any more.
     fn calm_down(&mut self) {
         for _ in 0..8 {
-            self.step(Step::Exec { works: true });
+            self.step(Step::Exec(None));
             if self.is_stopping() {
-                self.step(Step::Exit(0));
+                self.step(Step::Exit(Exit::Code(0)));
                 self.step(Step::Vanish);
             }
+            // Less than a stop may take, more than the longest back-off in two steps.
+            self.step(Step::Wait(6000));
         }
     }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: 4000, ..Default::default() })]
 
     #[test]
-    fn never_two_and_always_the_newest(steps in proptest::collection::vec(any_step(), 0..60)) {
-        let mut world = World::new();
+    fn never_two_and_always_the_newest(
+        policy in any_policy(),
+        steps in proptest::collection::vec(any_step(), 0..60),
+    ) {
+        let mut world = World::new(policy);
         for step in steps {
             world.step(step);
         }
