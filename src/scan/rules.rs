@@ -110,16 +110,17 @@ impl Rules {
             return Ok((Arc::clone(above), sources));
         }
         let digest = digest_of(&texts, is_repository);
+        let base = base.as_os_str().as_bytes();
+        let below_from = base.len() + usize::from(!base.ends_with(b"/"));
         if let Some(before) = before
             && before.digest == digest
+            && before.below_from == below_from
             && before.above.as_ref().is_some_and(|old| Arc::ptr_eq(old, above))
         {
             return Ok((Arc::clone(before), sources));
         }
         let kinds = texts.map(|text| text.map(|text| Patterns::parse(&text)));
         let above = Some(Arc::clone(above));
-        let base = base.as_os_str().as_bytes();
-        let below_from = base.len() + usize::from(!base.ends_with(b"/"));
         Ok((Arc::new(Self { above, is_repository, below_from, kinds, digest }), sources))
     }
 
@@ -145,7 +146,8 @@ impl Rules {
         (0..RULE_FILES.len()).find_map(|kind| {
             let mut level = Some(self);
             while let Some(rules) = level {
-                let below = &path.as_os_str().as_bytes()[rules.below_from..];
+                // Shorter only while a root was moved and its rules are still those from before.
+                let below = path.as_os_str().as_bytes().get(rules.below_from..).unwrap_or_default();
                 let verdict = rules.kinds[kind]
                     .as_ref()
                     .and_then(|patterns| patterns.verdict(below, is_directory));

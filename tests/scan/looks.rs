@@ -205,6 +205,58 @@ fn unreadable(tree: &mut Watched) {
 }
 
 #[test]
+fn an_unreadable_directory_is_neither_removed_nor_changed() {
+    let mut tree = Watched::new(&[]);
+    as_another_user(&mut tree, false, |tree| {
+        tree.write("closed/a", "1");
+        tree.write("closed/deep/b", "2");
+        assert_eq!(tree.changes(), ["created closed/a", "created closed/deep/b"]);
+        fs::set_permissions(tree.path("closed"), PermissionsExt::from_mode(0o000)).unwrap();
+        for _ in 0..3 {
+            let look = tree.scanner.look();
+            assert_eq!(look.snapshot.len(), 2);
+            assert!(!look.troubles.is_empty());
+        }
+        fs::set_permissions(tree.path("closed"), PermissionsExt::from_mode(0o755)).unwrap();
+        assert_eq!(tree.changes(), [""; 0]);
+    });
+}
+
+#[test]
+fn a_hole_in_a_sparse_file_is_content() {
+    use std::os::unix::fs::FileExt;
+    let mut tree = Watched::new(&[("disk", "")]);
+    let disk = fs::File::options().write(true).open(tree.path("disk")).unwrap();
+    disk.set_len(20 << 20).unwrap();
+    assert_eq!(tree.changes(), ["modified disk"]);
+    disk.write_all_at(b"x", 10 << 20).unwrap();
+    assert_eq!(tree.changes(), ["modified disk"]);
+    disk.write_all_at(b"\0", 10 << 20).unwrap();
+    disk.write_all_at(b"\0", 15 << 20).unwrap();
+    assert_eq!(tree.changes(), ["modified disk"]);
+}
+
+#[test]
+fn hard_links_are_files_of_their_own() {
+    let mut tree = Watched::new(&[("a", "1")]);
+    fs::hard_link(tree.path("a"), tree.path("b")).unwrap();
+    assert_eq!(tree.changes(), ["created b"]);
+    tree.write("a", "2");
+    assert_eq!(tree.changes(), ["modified a", "modified b"]);
+}
+
+#[test]
+fn directories_that_take_each_others_place_are_told_apart() {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    let mut tree = Watched::new(&[("in/one/deep/x", "1"), ("in/two/deep/x", "2")]);
+    let (one, two) = (tree.path("in/one"), tree.path("in/two"));
+    renameat_with(CWD, one, CWD, two, RenameFlags::EXCHANGE).unwrap();
+    assert_eq!(tree.changes().len(), 2);
+    tree.write("in/one/deep/x", "3");
+    assert_eq!(tree.changes(), ["modified in/one/deep/x"]);
+}
+
+#[test]
 fn an_ignore_file_that_cannot_be_read_hides_nothing_else() {
     let mut tree = Watched::new(&[]);
     as_another_user(&mut tree, true, |tree| {
