@@ -4,10 +4,13 @@ use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use thiserror::Error;
+
+use super::gitignore::Patterns;
 
 /// Everything a [`Scanner`](super::Scanner) needs to know.
 #[derive(Clone, Debug)]
@@ -26,7 +29,7 @@ pub struct Plan {
     /// output is redirected to would otherwise change with every line about a change.
     pub own_output: Vec<(u64, u64)>,
     pub(super) excluded: Gitignore,
-    pub(super) defaults: Gitignore,
+    pub(super) defaults: Arc<Patterns>,
 }
 
 /// A directory or a single file that is watched.
@@ -109,10 +112,7 @@ impl Plan {
         exclude: &[String],
         ignore_files: bool,
     ) -> Result<Self, GlobError> {
-        let defaults: Vec<String> = match ignore_files {
-            true => DEFAULTS.iter().map(|&glob| glob.to_owned()).collect(),
-            false => Vec::new(),
-        };
+        let defaults = if ignore_files { DEFAULTS.join("\n") } else { String::new() };
         Ok(Self {
             roots,
             selection,
@@ -121,7 +121,7 @@ impl Plan {
             hash_limit: Some(64 * 1024 * 1024),
             own_output: Vec::new(),
             excluded: compile(exclude)?,
-            defaults: compile(&defaults)?,
+            defaults: Arc::new(Patterns::parse(defaults.as_bytes())),
         })
     }
 }

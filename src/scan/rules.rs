@@ -133,21 +133,24 @@ impl Rules {
         shown: &Path,
         is_directory: bool,
     ) -> bool {
-        if absolute.file_name() == Some(OsStr::new(".git")) {
+        // Cheaper than `Path::file_name`, which takes paths apart.
+        let path = absolute.as_os_str().as_bytes();
+        if path.ends_with(b"/.git") {
             return true;
         }
-        plan::verdict(&plan.excluded, plan::relative(shown), is_directory)
-            .or_else(|| self.verdict(absolute, is_directory))
-            .or_else(|| plan::verdict(&plan.defaults, plan::relative(shown), is_directory))
+        let shown = plan::relative(shown);
+        plan::verdict(&plan.excluded, shown, is_directory)
+            .or_else(|| self.verdict(path, is_directory))
+            .or_else(|| plan.defaults.verdict(shown.as_os_str().as_bytes(), is_directory))
             .unwrap_or(false)
     }
 
-    fn verdict(&self, path: &Path, is_directory: bool) -> Option<bool> {
+    fn verdict(&self, path: &[u8], is_directory: bool) -> Option<bool> {
         (0..RULE_FILES.len()).find_map(|kind| {
             let mut level = Some(self);
             while let Some(rules) = level {
                 // Shorter only while a root was moved and its rules are still those from before.
-                let below = path.as_os_str().as_bytes().get(rules.below_from..).unwrap_or_default();
+                let below = path.get(rules.below_from..).unwrap_or_default();
                 let verdict = rules.kinds[kind]
                     .as_ref()
                     .and_then(|patterns| patterns.verdict(below, is_directory));
