@@ -10,3 +10,4 @@ mod restarting;
 mod scan;
 mod signals;
 mod support;
+mod terminal;
