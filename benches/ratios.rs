@@ -40,7 +40,7 @@ fn measure(figure: &str, root: &Path) -> [f64; 2] {
             keep_to_one_core();
             let floor = ground::Floor::new(root).expect("a tree");
             let mut scanner = settled(root);
-            medians(|| cpu(|| floor.rescan()), || cpu(|| _ = scanner.look()))
+            medians(|| floor.rescan(|work| cpu(work)), || cpu(|| _ = scanner.look()))
         }
         "scaling" => {
             let mut scanner = settled(root);

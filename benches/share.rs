@@ -30,7 +30,7 @@ fn main() {
             scanner.look();
         }
         share.set(Faults { latency: LATENCY, ..Faults::default() });
-        let one = median(|| floor.rescan());
+        let one = floor.rescan(|work| time(work));
         let all = median(|| _ = scanner.look());
         share.set(Faults::default());
         println!(
@@ -43,11 +43,13 @@ fn main() {
 }
 
 fn median(mut work: impl FnMut()) -> Duration {
-    let mut times = [(); 3].map(|()| {
-        let began = Instant::now();
-        work();
-        began.elapsed()
-    });
+    let mut times = [(); 3].map(|()| time(&mut work));
     times.sort_unstable();
     times[1]
+}
+
+fn time(work: impl FnOnce()) -> Duration {
+    let began = Instant::now();
+    work();
+    began.elapsed()
 }

@@ -7,18 +7,20 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use crate::engine::{Action, Echo, Engine, Event, Exit, Instance, NotStarted, Outlook, Policy};
+use crate::engine::{Action, Echo, Engine, Event, Exit, Instance, NotStarted, Policy};
 use crate::process::routing::{Route, Routing};
-use crate::process::signals::{self, Received};
-use crate::process::{Children, Executed, Program};
-use crate::scan::{Scanner, Trouble};
-use crate::tree::Change;
-use crate::ui::{Level, Log, describe, program, text};
-use crate::watch::{Interval, Report, Timing, watch};
+use crate::process::signals::{self, Received, Sender as Origin};
+use crate::process::{Children, Executed, Program, STOP_TYPED, Stdin};
+use crate::scan::Scanner;
+use crate::ui::{Level, Log, describe, text};
+use crate::watch::{Report, Timing, watch};
+
+mod words;
+
+use words::first_and_rest;
 
 /// What to run, and how.
 #[derive(Debug)]
@@ -68,11 +70,16 @@ pub struct Dispatcher {
     stopping: Option<Stopping>,
     /// Whether the watcher failed, so that all that is left to do is to end.
     has_failed: bool,
+    /// When Ctrl-Z was typed, if the program did not stop yet.
+    stop_typed: Option<Instant>,
 }
 
 /// How often to look after an instance that is being stopped: what is killed may have started
 /// other processes meanwhile.
-const GONE_CHECK: Duration = Duration::from_millis(50);
+const CHECK: Duration = Duration::from_millis(50);
+
+/// How long after Ctrl-Z a program stops at the latest, or not at all.
+const STOP_TAKES: Duration = Duration::from_secs(1);
 
 impl Dispatcher {
     /// Prepares everything but the watching. Signals are answered from here on.
@@ -85,8 +92,10 @@ impl Dispatcher {
         // A closed channel means that we are on our way out.
         signals::listen(move |received| _ = signal_sender.send(Message::Signal(received)))?;
         let executed_sender = sender.clone();
-        let children =
-            Children::new(move |executed| _ = executed_sender.send(Message::Executed(executed)))?;
+        let stdin = setup.program.as_ref().map_or(Stdin::Null, Program::stdin);
+        let children = Children::new(stdin, move |executed| {
+            _ = executed_sender.send(Message::Executed(executed));
+        })?;
         Ok(Self {
             engine: Engine::new(setup.policy),
             setup,
@@ -99,6 +108,7 @@ impl Dispatcher {
             watched: String::new(),
             stopping: None,
             has_failed: false,
+            stop_typed: None,
         })
     }
 
@@ -128,16 +138,24 @@ impl Dispatcher {
     fn answer_messages(&mut self) -> i32 {
         loop {
             let message = self.next_message();
-            // First of all, so that no signal goes to a group that is gone, and whose id may be
+            // Before what came of it, so that this is seen as such.
+            if let Some(Message::Signal(received)) = message
+                && self.is_typed(received)
+                && let Some(status) = self.take_typed(received.signal)
+            {
+                return status;
+            }
+            // Before anything else, so that no signal goes to a group that is gone, and whose id may be
             // another's soon.
             let reaped = self.children.reap();
             if reaped.orphans > 0 {
                 let orphans = text::count(reaped.orphans, "orphan");
                 self.log.write(Level::Detail, format!("reaped {orphans}"));
             }
-            for (_, signal) in reaped.stopped {
-                self.say_stopped(signal);
+            for (instance, signal) in reaped.stopped {
+                self.take_stop(instance, signal);
             }
+            self.look_for_stop();
             if let Some(status) = self.tell_all(reaped.events) {
                 return status;
             }
@@ -164,7 +182,8 @@ impl Dispatcher {
     /// The next message; none when something is due before it comes.
     fn next_message(&self) -> Option<Message> {
         let deadline = self.engine.deadline();
-        let check = self.stopping.map(|_| Instant::now() + GONE_CHECK);
+        let is_watchful = self.stopping.is_some() || self.stop_typed.is_some();
+        let check = is_watchful.then(|| Instant::now() + CHECK);
         let Some(until) = deadline.into_iter().chain(check).min() else {
             return Some(self.messages.recv().expect("a sender is kept in self"));
         };
@@ -213,11 +232,7 @@ impl Dispatcher {
             }
             Report::Troubles(troubles) => self.say_troubles(&troubles),
             Report::Silent { path, waited } => self.say_silent(&path, waited),
-            Report::Answers { path, waited } => {
-                let waited = text::duration(waited);
-                let line = format!("{} answers again, after {waited}", text::path(&path));
-                self.log.write(Level::Event, line);
-            }
+            Report::Answers { path, waited } => self.say_answers(&path, waited),
             Report::Recovered(paths) => {
                 let line = format!("{}: readable again, or gone", first_and_rest(&paths));
                 self.log.write(Level::Event, line);
@@ -228,9 +243,15 @@ impl Dispatcher {
 
     /// Does what a signal asks for; gives a status when that ends everything.
     fn take_signal(&mut self, received: Received) -> Option<i32> {
-        let Received { signal, .. } = received;
-        // The others of these are what we may get for using the terminal ourselves.
-        if [libc::SIGCHLD, libc::SIGTTIN, libc::SIGTTOU].contains(&signal) {
+        let signal = received.signal;
+        // The last two are what we may get for using the terminal ourselves.
+        let is_our_own = [libc::SIGCHLD, libc::SIGTTIN, libc::SIGTTOU].contains(&signal);
+        if is_our_own || self.is_typed(received) {
+            return None;
+        }
+        // What has the terminal was continued when we were; a second time would undo the next
+        // Ctrl-Z.
+        if signal == libc::SIGCONT && self.children.resume() {
             return None;
         }
         let ended = match self.setup.routing.route(signal) {
@@ -247,54 +268,45 @@ impl Dispatcher {
         ended
     }
 
-    fn say_watching(&self, entries: usize, took: Duration) {
-        let pace = match self.setup.timing.interval {
-            Interval::Budget => "as often as 2 % of one core allows".to_owned(),
-            Interval::Fixed(interval) => format!("every {}", text::duration(interval)),
-        };
-        let mut line = format!(
-            "version {}, watching {} ({}), looking {pace}",
-            env!("CARGO_PKG_VERSION"),
-            self.watched,
-            text::count(entries, "file"),
-        );
-        if self.setup.policy.postpone && self.setup.program.is_some() {
-            line += "; the program starts after the first change";
-        }
-        self.log.write(Level::Event, line);
-        self.log.write(Level::Detail, format!("the first look took {}", text::duration(took)));
+    /// Whether it was typed at the terminal that the program has.
+    fn is_typed(&self, received: Received) -> bool {
+        matches!(received.sender, Origin::Process(pid) if self.children.is_sentinel(pid))
     }
 
-    fn say_echo(&mut self, changes: &[Change]) {
-        let paths = changes.iter().map(|change| change.place().path());
-        let since_start = self.started.map(|started| started.elapsed());
-        for path in self.echo.changed(paths, since_start) {
-            let path = text::path(&path);
-            let line = format!(
-                "{path} changes after every start; if the program writes it, leave it out: -i {path}"
-            );
-            self.log.write(Level::Problem, line);
+    fn take_typed(&mut self, signal: i32) -> Option<i32> {
+        match signal {
+            STOP_TYPED => self.stop_typed = Some(Instant::now()),
+            signal if self.children.is_news(signal) => return self.tell(Event::Typed(signal)),
+            _ => {}
+        }
+        None
+    }
+
+    /// The program was stopped, and goes on only when it is continued.
+    fn take_stop(&mut self, instance: Instance, signal: i32) {
+        let is_stop = [libc::SIGTSTP, libc::SIGSTOP].contains(&signal);
+        match is_stop && self.children.has_terminal(instance) {
+            true => self.suspend(instance),
+            false => self.say_stopped(signal),
         }
     }
 
-    fn say_silent(&self, path: &Path, waited: Duration) {
-        let since = SystemTime::now().checked_sub(waited).unwrap_or(SystemTime::UNIX_EPOCH);
-        let since = humantime::format_rfc3339_seconds(since);
-        let line = format!(
-            "{} does not answer since {since}; is its server gone, or the network? No change is \
-             seen until it does; what runs goes on",
-            text::path(path)
-        );
-        self.log.write(Level::Problem, line);
+    /// Ctrl-Z was typed, and it was not yet told that the program stopped.
+    fn look_for_stop(&mut self) {
+        match self.stop_typed {
+            Some(typed) if typed.elapsed() > STOP_TAKES => self.stop_typed = None,
+            Some(typed) if typed.elapsed() > CHECK => {
+                if let Some(instance) = self.children.half_stopped() {
+                    self.suspend(instance);
+                }
+            }
+            _ => {}
+        }
     }
 
-    fn say_troubles(&self, troubles: &[Trouble]) {
-        let Some(Trouble { verb, .. }) = troubles.first() else { return };
-        let paths: Vec<PathBuf> = troubles.iter().map(|trouble| trouble.path.clone()).collect();
-        let (paths, reason) = (first_and_rest(&paths), troubles[0].reason());
-        let line =
-            format!("cannot {verb} {paths}: {reason}; it counts as unchanged until it can be read");
-        self.log.write(Level::Problem, line);
+    fn suspend(&mut self, instance: Instance) {
+        self.stop_typed = None;
+        self.children.suspend(instance);
     }
 
     fn tell_all(&mut self, events: Vec<Event>) -> Option<i32> {
@@ -381,81 +393,5 @@ impl Dispatcher {
                 self.tell(Event::NotStarted(instance, NotStarted::NoProcess(errno)))
             }
         }
-    }
-
-    /// The line for an event, if it deserves one.
-    fn say(&self, event: Event) {
-        let (level, line) = match event {
-            Event::NotStarted(_, why) => {
-                let name = self.setup.program.as_ref().map_or("".as_ref(), Program::name);
-                (Level::Problem, program::not_started(Path::new(name), why))
-            }
-            Event::Interrupted { signal, .. } => {
-                (Level::Event, format!("got {}, stopping", signals::name(signal)))
-            }
-            Event::Typed(signal) => {
-                let name = signals::name(signal);
-                (Level::Detail, format!("{name} was typed; ending if the program does"))
-            }
-            Event::Signalled(signal) => {
-                (Level::Detail, format!("passing {} on", signals::name(signal)))
-            }
-            Event::Exited(..)
-            | Event::Watching
-            | Event::Changed
-            | Event::Started(_)
-            | Event::Gone(_) => return,
-        };
-        self.log.write(level, line);
-    }
-
-    /// Says how the program ended, once the engine has decided what that leads to.
-    fn say_exit(&self, exit: Exit) {
-        if let Some(Stopping { since, .. }) = self.stopping {
-            let took = text::duration(since.elapsed());
-            let line = format!("stopped after {took} ({})", program::exit(exit));
-            return self.log.write(Level::Event, line);
-        }
-        let outlook = self.engine.outlook(Instant::now());
-        let level = match exit.is_success() || outlook == Outlook::End {
-            true => Level::Event,
-            false => Level::Problem,
-        };
-        let left = self.children.alive().map_or(0, |alive| alive.len());
-        let command = text::command(&self.setup.command);
-        self.log.write(level, program::ended(&command, exit, left, outlook));
-    }
-
-    fn say_retry(&self) {
-        if let Outlook::Retry(wait) = self.engine.outlook(Instant::now()) {
-            let line = format!("trying again in {}", text::duration(wait));
-            self.log.write(Level::Problem, line);
-        }
-    }
-
-    fn say_stopped(&self, signal: i32) {
-        let (level, line) = match signal {
-            libc::SIGTTIN => (
-                Level::Problem,
-                "the program is stopped since it wants to read from the terminal in the \
-                 background; bring it to the foreground (fg), or use --stdin null",
-            ),
-            libc::SIGTTOU => (
-                Level::Problem,
-                "the program is stopped since it wants to set or write to the terminal in the \
-                 background; bring it to the foreground (fg)",
-            ),
-            _ => (Level::Detail, "the program was stopped by a signal; SIGCONT lets it go on"),
-        };
-        self.log.write(level, line);
-    }
-}
-
-/// A path, and how many more there are.
-fn first_and_rest(paths: &[PathBuf]) -> String {
-    let first = paths.first().map_or_else(String::new, |path| text::path(path));
-    match paths.len() {
-        0 | 1 => first,
-        more => format!("{first} and {} more", text::grouped(more as u64 - 1)),
     }
 }

@@ -39,11 +39,15 @@ fn file(output: BorrowedFd<'_>) -> Option<(u64, u64)> {
 pub fn setup(cli: &Cli) -> anyhow::Result<Setup> {
     let Mode::Poll = cli.mode;
     let command = command(cli)?;
+    let stdin = match cli.stdin {
+        args::Input::Inherit => Stdin::Inherit,
+        args::Input::Null => Stdin::Null,
+    };
     let program = match command.is_empty() {
         true if cli.no_watch => bail!("--no-watch has nothing to run; put a command after `--`"),
         true => None,
         false => Some(
-            Program::new(&command, std::env::vars_os(), stdin(cli))
+            Program::new(&command, std::env::vars_os(), stdin)
                 .map_err(|_| anyhow!("the command contains a NUL byte, which no program takes"))?,
         ),
     };
@@ -116,14 +120,5 @@ fn policy(cli: &Cli) -> Policy {
         stop_timeout: cli.stop_timeout,
         restart,
         exit_with_child,
-    }
-}
-
-/// The program is in a process group of its own, which is not the terminal's foreground: if it
-/// read from the terminal, it would be stopped by SIGTTIN.
-fn stdin(cli: &Cli) -> Stdin {
-    match cli.stdin {
-        args::Input::Inherit if !termios::isatty(stdio::stdin()) => Stdin::Inherit,
-        _ => Stdin::Null,
     }
 }

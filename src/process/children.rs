@@ -4,13 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::mpsc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, getpid, set_child_subreaper};
 
-use super::Program;
 use super::descendants::{Process, descendants};
 use super::reaper::{self, Change, Next};
-use super::spawn::{Outcome, Spawned, spawn};
+use super::sentinel::Sentinel;
+use super::signals;
+use super::spawn::{Input, Outcome, Spawned, spawn};
+use super::terminal::Terminal;
+use super::{Program, Stdin};
 use crate::engine::{Event, Exit, Instance, NotStarted};
 
 /// All instances of which a process may be left. There is one at a time, so that whatever
@@ -24,6 +28,14 @@ pub struct Children {
     /// Children that were here before us, as after `sh -c 'job & exec stakeout'`; by pid and
     /// start.
     strangers: BTreeSet<(i32, u64)>,
+    /// What our standard input is, if the program is to have it.
+    terminal: Option<Terminal>,
+    /// While the program has the terminal.
+    sentinel: Option<Sentinel>,
+    /// A signal that was taken for typed, of which the sentinel has yet to tell.
+    foreseen: Option<i32>,
+    /// When the sentinel told of something last.
+    typed: Option<Instant>,
 }
 
 /// An instance's process group.
@@ -35,6 +47,8 @@ struct Group {
     exit: Option<Exit>,
     /// Whether nothing of it may live on. What is found of it later is killed then, too.
     is_killed: bool,
+    /// Whether it may die by SIGINT or SIGQUIT since we sent that.
+    is_explained: bool,
 }
 
 /// Whether an instance's program was executed.
@@ -57,6 +71,12 @@ pub struct Reaped {
     pub stopped: Vec<(Instance, i32)>,
 }
 
+/// What somebody at a terminal types to end a program.
+const TYPED: [i32; 2] = [libc::SIGINT, libc::SIGQUIT];
+
+/// How far the sentinel's word and the end that it explains may be apart.
+const SENTINEL_TAKES: Duration = Duration::from_secs(1);
+
 /// How often killing looks again at once. What starts processes faster than that is killed the
 /// next time.
 const KILL_ROUNDS: usize = 64;
@@ -67,8 +87,8 @@ impl Children {
     /// from a thread of its own, of each program whether it was executed.
     ///
     /// # Errors
-    /// When that thread cannot be made.
-    pub fn new(send: impl Fn(Executed) + Send + 'static) -> io::Result<Self> {
+    /// When that thread or process cannot be made.
+    pub fn new(stdin: Stdin, send: impl Fn(Executed) + Send + 'static) -> io::Result<Self> {
         // Only kernels before 3.4 do not know it.
         _ = set_child_subreaper(Some(getpid()));
         let (outcomes, pending) = mpsc::channel::<(Instance, Outcome)>();
@@ -79,7 +99,18 @@ impl Children {
         })?;
         let strangers = descendants().unwrap_or_default();
         let strangers = strangers.iter().map(|process| (process.pid, process.started));
-        Ok(Self { instances: BTreeMap::new(), outcomes, strangers: strangers.collect() })
+        let strangers = strangers.collect();
+        let terminal = if stdin == Stdin::Inherit { Terminal::new() } else { None };
+        let sentinel = terminal.as_ref().map(|_| Sentinel::new()).transpose()?;
+        Ok(Self {
+            instances: BTreeMap::new(),
+            outcomes,
+            strangers,
+            terminal,
+            sentinel,
+            foreseen: None,
+            typed: None,
+        })
     }
 
     /// Starts `program` as this instance, and gives its pid.
@@ -87,8 +118,20 @@ impl Children {
     /// # Errors
     /// When no process can be made.
     pub fn start(&mut self, instance: Instance, program: &Program) -> io::Result<Pid> {
-        let Spawned { pid, outcome } = spawn(program)?;
-        let group = Group { leader: pid, is_executed: false, exit: None, is_killed: false };
+        let input = match (program.stdin, &self.terminal) {
+            (Stdin::Null, _) => Input::Null,
+            (Stdin::Inherit, None) => Input::Inherit,
+            (Stdin::Inherit, Some(terminal)) if terminal.is_ours() => Input::Terminal,
+            // Reading from it in the background would stop the program by SIGTTIN.
+            (Stdin::Inherit, Some(_)) => Input::Null,
+        };
+        let Spawned { pid, outcome } = spawn(program, input)?;
+        if input == Input::Terminal {
+            self.foreseen = None;
+            self.terminal.iter_mut().for_each(|terminal| terminal.gave(pid));
+            self.post_sentinel(pid);
+        }
+        let group = Group::new(pid);
         self.instances.insert(instance, group);
         self.outcomes.send((instance, outcome)).expect("the exec thread ends after us");
         Ok(pid)
@@ -101,6 +144,7 @@ impl Children {
         if let Err(why) = result {
             // The child is on its way out; `reap` takes it as an orphan.
             self.instances.remove(&instance);
+            self.restore_terminal();
             return vec![Event::NotStarted(instance, why)];
         }
         group.is_executed = true;
@@ -117,25 +161,30 @@ impl Children {
 
     /// Everything of the program that still lives; none where /proc does not tell.
     pub fn alive(&self) -> Option<Vec<Process>> {
+        let sentinel = self.sentinel.as_ref().map(|it| it.pid().as_raw_nonzero().get());
         let is_ours = |process: &Process| {
-            !process.is_dead() && !self.strangers.contains(&(process.pid, process.started))
+            let is_stranger = self.strangers.contains(&(process.pid, process.started));
+            !process.is_dead() && !is_stranger && sentinel != Some(process.pid)
         };
         Some(descendants()?.into_iter().filter(is_ours).collect())
     }
 
     /// Asks all processes of an instance to stop. Stopped ones (SIGSTOP) are continued, since
     /// they would not see the signal before.
-    pub fn stop(&self, instance: Instance, signal: i32) {
-        let Some(group) = self.instances.get(&instance) else { return };
+    pub fn stop(&mut self, instance: Instance, signal: i32) {
         let alive = self.alive();
+        let Some(group) = self.instances.get_mut(&instance) else { return };
+        group.is_explained |= TYPED.contains(&signal);
         group.signal(signal, alive.as_deref());
         group.signal(libc::SIGCONT, alive.as_deref());
     }
 
     /// Passes a signal on to an instance's process group, as a terminal would.
-    pub fn signal(&self, instance: Instance, signal: i32) {
-        if let Some(group) = self.instances.get(&instance) {
-            group.signal_members(signal, self.alive().as_deref());
+    pub fn signal(&mut self, instance: Instance, signal: i32) {
+        let alive = self.alive();
+        if let Some(group) = self.instances.get_mut(&instance) {
+            group.is_explained |= TYPED.contains(&signal);
+            group.signal_members(signal, alive.as_deref());
         }
     }
 
@@ -144,7 +193,81 @@ impl Children {
         if let Some(group) = self.instances.get_mut(&instance) {
             group.is_killed = true;
         }
+        if let Some(sentinel) = &self.sentinel {
+            sentinel.leave();
+        }
         self.kill_again();
+    }
+
+    /// Whether this process is our sentinel: what it sends was typed at the terminal.
+    pub fn is_sentinel(&self, pid: Pid) -> bool {
+        self.sentinel.as_ref().is_some_and(|sentinel| sentinel.pid() == pid)
+    }
+
+    /// Whether what the sentinel tells was not yet told of. To be called once for each telling.
+    pub fn is_news(&mut self, signal: i32) -> bool {
+        self.typed = Some(Instant::now());
+        self.foreseen.take() != Some(signal)
+    }
+
+    /// Whether an instance was put into the terminal's foreground.
+    pub fn has_terminal(&self, instance: Instance) -> bool {
+        let leader = self.leader(instance);
+        let terminal = self.terminal.as_ref();
+        leader.is_some_and(|leader| terminal.is_some_and(|it| it.was_given_to(leader)))
+    }
+
+    /// The instance that has the terminal, if one of its processes is stopped. Its first one may
+    /// not be, nor ever: while it forks a child by vfork(2) it waits for that child, and if
+    /// Ctrl-Z falls into that, for ever.
+    pub fn half_stopped(&self) -> Option<Instance> {
+        let (&instance, group) = self.instances.iter().next()?;
+        let alive = self.alive()?;
+        let is_stopped = alive.iter().any(|process| group.has(process) && process.state == 'T');
+        (is_stopped && self.has_terminal(instance)).then_some(instance)
+    }
+
+    /// Stops us after an instance that was stopped by Ctrl-Z, and goes on with both when somebody
+    /// continues us; at once where nobody could.
+    pub fn suspend(&mut self, instance: Instance) {
+        if let Some(terminal) = &mut self.terminal {
+            terminal.take_back();
+        }
+        signals::suspend();
+        self.resume();
+        self.signal(instance, libc::SIGCONT);
+    }
+
+    /// Gives what is up the terminal, if a shell has just brought us to its foreground. Says
+    /// whether it had it already.
+    pub fn resume(&mut self) -> bool {
+        let leader = self.instances.values().next().map(|group| group.leader);
+        let (Some(leader), Some(terminal)) = (leader, &mut self.terminal) else { return false };
+        let had_it = terminal.was_given_to(leader);
+        if !had_it && terminal.give(leader) {
+            self.post_sentinel(leader);
+        }
+        had_it
+    }
+
+    /// Posts the sentinel in a group. If the program killed it with its own group, by
+    /// `kill -9 0` for example, another takes its place.
+    fn post_sentinel(&mut self, group: Pid) {
+        let is_posted = self.sentinel.as_ref().is_some_and(|it| it.join(group).is_ok());
+        if !is_posted {
+            // Without one Ctrl-C still reaches the program.
+            self.sentinel = Sentinel::new().ok();
+            _ = self.sentinel.as_ref().map(|sentinel| sentinel.join(group));
+        }
+    }
+
+    fn restore_terminal(&mut self) {
+        if let Some(sentinel) = &self.sentinel {
+            sentinel.leave();
+        }
+        if let Some(terminal) = &mut self.terminal {
+            terminal.restore();
+        }
     }
 
     /// Kills what is left of a killed instance.
@@ -168,6 +291,7 @@ impl Children {
     /// while an instance is being killed: what it started meanwhile is killed, too.
     pub fn reap(&mut self) -> Reaped {
         let mut reaped = Reaped::default();
+        let was_typed = self.typed.is_some_and(|typed| typed.elapsed() < SENTINEL_TAKES);
         let next = loop {
             let pid = match reaper::next() {
                 Next::Child(pid) => pid,
@@ -178,6 +302,18 @@ impl Children {
             match (reaper::take(pid), group) {
                 (Some(Change::Ended(exit)), Some((&instance, group))) => {
                     group.exit = Some(exit);
+                    let has_terminal =
+                        self.terminal.as_ref().is_some_and(|it| it.was_given_to(group.leader));
+                    // It may be faster than the sentinel.
+                    if let Exit::Signal(signal) = exit
+                        && TYPED.contains(&signal)
+                        && has_terminal
+                        && !group.is_explained
+                        && !was_typed
+                    {
+                        self.foreseen = Some(signal);
+                        reaped.events.push(Event::Typed(signal));
+                    }
                     if group.is_executed {
                         reaped.events.push(Event::Exited(instance, exit));
                     }
@@ -208,6 +344,7 @@ impl Children {
             }
             !is_over(group)
         });
+        self.restore_terminal();
         events
     }
 
@@ -225,6 +362,10 @@ impl Children {
 }
 
 impl Group {
+    fn new(leader: Pid) -> Self {
+        Self { leader, is_executed: false, exit: None, is_killed: false, is_explained: false }
+    }
+
     /// Sends a signal to the whole group and to everyone `alive` who has left it.
     fn signal(&self, signal: i32, alive: Option<&[Process]>) {
         self.signal_members(signal, alive);

@@ -7,9 +7,12 @@ pub mod init;
 mod program;
 mod reaper;
 pub mod routing;
+mod sentinel;
 pub mod signals;
 mod spawn;
+mod terminal;
 
 pub use children::{Children, Executed, Reaped};
 pub use descendants::Process;
 pub use program::{Program, Stdin};
+pub use sentinel::STOP_TYPED;

@@ -68,6 +68,11 @@ impl Program {
         })
     }
 
+    /// Where its standard input comes from.
+    pub fn stdin(&self) -> Stdin {
+        self.stdin
+    }
+
     /// The command's name, as typed.
     pub fn name(&self) -> &OsStr {
         &self.name

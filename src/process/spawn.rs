@@ -15,7 +15,7 @@ use std::ptr;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::Pid;
 
-use super::{Program, Stdin};
+use super::Program;
 use crate::engine::NotStarted;
 
 /// A child that was forked and is on its way to its program.
@@ -33,17 +33,28 @@ pub(super) struct Outcome(OwnedFd);
 /// whether the file is there.
 const REPORT: usize = mem::size_of::<i32>() + 1;
 
+/// What a program gets as its standard input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Input {
+    /// Ours.
+    Inherit,
+    /// Ours, which is a terminal; it puts itself into its foreground.
+    Terminal,
+    /// /dev/null.
+    Null,
+}
+
 /// Forks a child that is the leader of a process group of its own, has default signal
 /// dispositions, an empty signal mask, no descriptors but 0 to 2, and dies with the calling
 /// thread.
 ///
 /// # Errors
 /// When no pipe or process can be made.
-pub(super) fn spawn(program: &Program) -> io::Result<Spawned> {
+pub(super) fn spawn(program: &Program, input: Input) -> io::Result<Spawned> {
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
-    let null = match program.stdin {
-        Stdin::Null => Some(File::open("/dev/null")?),
-        Stdin::Inherit => None,
+    let null = match input {
+        Input::Null => Some(File::open("/dev/null")?),
+        Input::Inherit | Input::Terminal => None,
     };
     let child = Child {
         candidates: program.candidates.iter().map(|file| file.as_ptr()).collect(),
@@ -51,6 +62,7 @@ pub(super) fn spawn(program: &Program) -> io::Result<Spawned> {
         environment: null_terminated(&program.environment),
         directory: program.directory.as_ref().map(|path| path.as_ptr()),
         stdin: null.as_ref().map(AsRawFd::as_raw_fd),
+        takes_terminal: input == Input::Terminal,
         writer: writer.as_raw_fd(),
         parent: rustix::process::getpid(),
     };
@@ -93,6 +105,7 @@ struct Child {
     environment: Vec<*const c_char>,
     directory: Option<*const c_char>,
     stdin: Option<i32>,
+    takes_terminal: bool,
     writer: i32,
     parent: Pid,
 }
@@ -104,6 +117,10 @@ impl Child {
         // CStrings and null-terminated arrays that the parent's copy of the memory holds.
         unsafe {
             libc::setpgid(0, 0);
+            // Before the program could miss it; SIGTTOU, which would stop us, is still blocked.
+            if self.takes_terminal {
+                libc::tcsetpgrp(0, libc::getpid());
+            }
             // prctl(2): the signal comes when the *thread* that forked ends, so only the main
             // thread forks. Should the parent have died before, nobody would send it.
             libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);

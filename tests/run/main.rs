@@ -11,3 +11,4 @@ mod restarting;
 mod scan;
 mod signals;
 mod support;
+mod terminal;

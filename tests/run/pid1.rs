@@ -9,8 +9,8 @@ use super::support::{Session, Tree, descendants, eventually, is_alive, read};
 
 const UNSHARE: [&str; 4] = ["--pid", "--fork", "--kill-child", "--mount-proc"];
 
-/// Starts stakeout as PID 1 on a script, as [`Tree::run`] does without a namespace.
-fn run(tree: &Tree, options: &[&str], script: &str) -> Option<Session> {
+/// What runs a command as PID 1, if that works here.
+pub fn in_namespace() -> Option<Command> {
     let works = Command::new("unshare").args(UNSHARE).arg("true").output();
     if !works.is_ok_and(|output| output.status.success()) {
         assert!(std::env::var_os("CI_ALL_TESTS").is_none(), "no PID namespaces here");
@@ -18,12 +18,19 @@ fn run(tree: &Tree, options: &[&str], script: &str) -> Option<Session> {
         eprintln!("skipped: {test}: needs root and unshare(1)");
         return None;
     }
+    let mut command = Command::new("unshare");
+    command.args(UNSHARE).arg("--");
+    Some(command)
+}
+
+/// Starts stakeout as PID 1 on a script, as [`Tree::run`] does without a namespace.
+fn run(tree: &Tree, options: &[&str], script: &str) -> Option<Session> {
+    let mut outer = in_namespace()?;
     tree.write(".git/program.sh", script);
     let mut command = tree.stakeout();
     command.args(["--interval", "20ms", "--debounce", "1ms", "-v"]).args(options);
     command.args(["--", "sh", ".git/program.sh"]);
-    let mut outer = Command::new("unshare");
-    outer.args(UNSHARE).arg("--").arg(command.get_program()).args(command.get_args());
+    outer.arg(command.get_program()).args(command.get_args());
     outer.current_dir(tree.path(""));
     Some(Session::start(outer))
 }

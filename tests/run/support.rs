@@ -1,7 +1,8 @@
 //! A tree, a running stakeout, and waiting for lines of its output.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -9,6 +10,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 use tempfile::TempDir;
 
 /// However slow the machine: what has not happened after this long will not happen.
@@ -89,6 +92,28 @@ impl Session {
         Self { child, lines, seen: Vec::new(), program: None }
     }
 
+    /// Starts it as `docker run -it` does: as the leader of a session that has a terminal of its
+    /// own, at which somebody may type.
+    pub fn at_terminal(command: &Command) -> (Self, Keyboard) {
+        let keyboard = Keyboard::new();
+        let mut outer = Command::new("setsid");
+        outer.args(["--ctty"]).arg(command.get_program()).args(command.get_args());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => outer.env(name, value),
+                None => outer.env_remove(name),
+            };
+        }
+        outer.current_dir(command.get_current_dir().expect("a directory"));
+        let screen = keyboard.screen();
+        outer.stdin(screen.try_clone().expect("a descriptor"));
+        outer.stdout(screen.try_clone().expect("a descriptor")).stderr(screen);
+        let child = outer.spawn().expect("setsid(1) from util-linux");
+        let (sender, lines) = channel();
+        forward(keyboard.0.try_clone().expect("a descriptor"), sender);
+        (Self { child, lines, seen: Vec::new(), program: None }, keyboard)
+    }
+
     /// Waits for a line, of stakeout or its program, that contains `text`.
     pub fn wait_for(&mut self, text: &str) -> String {
         let until = Instant::now() + DEADLINE;
@@ -123,6 +148,11 @@ impl Session {
         kill_process(self.pid(), signal).expect("stakeout to be there");
     }
 
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child").is_some()
+    }
+
     /// Asks it to end, and gives its exit status.
     pub fn terminate(&mut self) -> ExitStatus {
         self.signal(Signal::TERM);
@@ -144,6 +174,40 @@ impl Session {
 
     pub fn output(&self) -> String {
         self.seen.join("\n")
+    }
+}
+
+/// Our side of a terminal.
+pub struct Keyboard(fs::File);
+
+impl Keyboard {
+    fn new() -> Self {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+        grantpt(&master).expect("a terminal");
+        unlockpt(&master).expect("a terminal");
+        Self(master.into())
+    }
+
+    fn screen(&self) -> fs::File {
+        let path = ptsname(&self.0, Vec::new()).expect("a terminal's name");
+        let path = path.into_string().expect("a path");
+        let flags = OpenptFlags::NOCTTY.bits().cast_signed();
+        let mut options = fs::File::options();
+        options.read(true).write(true).custom_flags(flags).open(path).expect("a terminal")
+    }
+
+    /// Types; `\x03` is Ctrl-C, `\x1a` Ctrl-Z.
+    pub fn type_in(&mut self, text: &str) {
+        self.0.write_all(text.as_bytes()).expect("a terminal");
+    }
+
+    pub fn resize(&self, rows: u16, columns: u16) {
+        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&self.0, size).expect("a terminal");
+    }
+
+    pub fn modes(&self) -> LocalModes {
+        tcgetattr(&self.0).expect("a terminal").local_modes
     }
 }
 
