@@ -125,12 +125,14 @@ impl Children {
             // Reading from it in the background would stop the program by SIGTTIN.
             (Stdin::Inherit, Some(_)) => Input::Null,
         };
-        let Spawned { pid, outcome } = spawn(program, input)?;
+        let Spawned { pid, outcome, gate } = spawn(program, input)?;
         if input == Input::Terminal {
             self.foreseen = None;
             self.terminal.iter_mut().for_each(|terminal| terminal.gave(pid));
             self.post_sentinel(pid);
         }
+        // Before it is executed, so that nothing can be typed that the sentinel misses.
+        drop(gate);
         let group = Group::new(pid);
         self.instances.insert(instance, group);
         self.outcomes.send((instance, outcome)).expect("the exec thread ends after us");

@@ -9,7 +9,7 @@
 use std::io;
 use std::mem;
 
-use rustix::process::{Pid, getpgrp, getpid, setpgid};
+use rustix::process::{Pid, getpid, setpgid};
 
 /// By which it tells of Ctrl-Z. We block it always, and use it for nothing else.
 pub const STOP_TYPED: i32 = libc::SIGTTOU;
@@ -21,16 +21,20 @@ pub(super) struct Sentinel {
 }
 
 impl Sentinel {
-    /// Forks one, in our own group.
+    /// Forks one, in a group of its own.
     pub(super) fn new() -> io::Result<Self> {
-        let (parent, group) = (getpid(), getpgrp());
+        let parent = getpid();
         // Without a signal for its end it is a "clone child" (wait(2), __WCLONE): waiting for all
         // children does not find it, and that there are no others is still known for certain.
         // SAFETY: as fork(2). The child calls only `watch`, which neither allocates nor locks.
         match unsafe { libc::syscall(libc::SYS_clone, 0, 0, 0, 0, 0) } {
-            0 => watch(parent, group),
+            0 => watch(parent),
             pid => match i32::try_from(pid).ok().filter(|pid| *pid > 0).and_then(Pid::from_raw) {
-                Some(pid) => Ok(Self { pid }),
+                Some(pid) => {
+                    let sentinel = Self { pid };
+                    sentinel.leave();
+                    Ok(sentinel)
+                }
                 None => Err(io::Error::last_os_error()),
             },
         }
@@ -48,9 +52,10 @@ impl Sentinel {
         Ok(setpgid(Some(self.pid), Some(group))?)
     }
 
-    /// Moves it back, so that what is sent to the program's group does not hit it.
+    /// Moves it back, so that what is sent to the program's group does not hit it. Not into our
+    /// own group: what it gets late must still be what was sent to the program's.
     pub(super) fn leave(&self) {
-        _ = setpgid(Some(self.pid), Some(getpgrp()));
+        _ = setpgid(Some(self.pid), Some(self.pid));
     }
 }
 
@@ -66,7 +71,7 @@ impl Drop for Sentinel {
 }
 
 /// Runs in the sentinel. All signals that can be are blocked, as in us.
-fn watch(parent: Pid, parent_group: Pid) -> ! {
+fn watch(parent: Pid) -> ! {
     let parent = parent.as_raw_nonzero().get();
     // SAFETY: plain, async-signal-safe system calls; all zero is a valid set and siginfo_t.
     unsafe {
@@ -87,9 +92,8 @@ fn watch(parent: Pid, parent_group: Pid) -> ! {
         loop {
             let mut info: libc::siginfo_t = mem::zeroed();
             let signal = libc::sigwaitinfo(&typed, &mut info);
-            // What comes from a process was not typed; in our own group we get it ourselves.
-            let is_typed = signal > 0 && info.si_code == libc::SI_KERNEL;
-            if is_typed && libc::getpgrp() != parent_group.as_raw_nonzero().get() {
+            // What comes from a process was not typed.
+            if signal > 0 && info.si_code == libc::SI_KERNEL {
                 // SIGTSTP itself would stop a parent that is just going on after the last one.
                 libc::kill(parent, if signal == libc::SIGTSTP { STOP_TYPED } else { signal });
             }

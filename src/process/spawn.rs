@@ -23,6 +23,8 @@ use crate::engine::NotStarted;
 pub(super) struct Spawned {
     pub(super) pid: Pid,
     pub(super) outcome: Outcome,
+    /// Where it takes the terminal, the child goes on only when this is dropped.
+    pub(super) gate: Option<OwnedFd>,
 }
 
 /// Tells once whether the program was executed.
@@ -56,13 +58,17 @@ pub(super) fn spawn(program: &Program, input: Input) -> io::Result<Spawned> {
         Input::Null => Some(File::open("/dev/null")?),
         Input::Inherit | Input::Terminal => None,
     };
+    let gate = match input {
+        Input::Terminal => Some(pipe_with(PipeFlags::CLOEXEC)?),
+        Input::Inherit | Input::Null => None,
+    };
     let child = Child {
         candidates: program.candidates.iter().map(|file| file.as_ptr()).collect(),
         arguments: null_terminated(&program.arguments),
         environment: null_terminated(&program.environment),
         directory: program.directory.as_ref().map(|path| path.as_ptr()),
         stdin: null.as_ref().map(AsRawFd::as_raw_fd),
-        takes_terminal: input == Input::Terminal,
+        gate: gate.as_ref().map(|(reader, writer)| (reader.as_raw_fd(), writer.as_raw_fd())),
         writer: writer.as_raw_fd(),
         parent: rustix::process::getpid(),
     };
@@ -77,7 +83,8 @@ pub(super) fn spawn(program: &Program, input: Input) -> io::Result<Spawned> {
     // The child does this, too; whoever comes first, the group exists before it is signalled.
     // EACCES says that the child has already executed its program, hence did it.
     _ = rustix::process::setpgid(Some(pid), Some(pid));
-    Ok(Spawned { pid, outcome: Outcome(reader) })
+    let gate = gate.map(|(_, writer)| writer);
+    Ok(Spawned { pid, outcome: Outcome(reader), gate })
 }
 
 impl Outcome {
@@ -105,7 +112,8 @@ struct Child {
     environment: Vec<*const c_char>,
     directory: Option<*const c_char>,
     stdin: Option<i32>,
-    takes_terminal: bool,
+    /// Both ends of a pipe; there is one if the child takes the terminal.
+    gate: Option<(i32, i32)>,
     writer: i32,
     parent: Pid,
 }
@@ -118,8 +126,10 @@ impl Child {
         unsafe {
             libc::setpgid(0, 0);
             // Before the program could miss it; SIGTTOU, which would stop us, is still blocked.
-            if self.takes_terminal {
+            if let Some((reader, writer)) = self.gate {
                 libc::tcsetpgrp(0, libc::getpid());
+                libc::close(writer);
+                libc::read(reader, [0_u8].as_mut_ptr().cast(), 1);
             }
             // prctl(2): the signal comes when the *thread* that forked ends, so only the main
             // thread forks. Should the parent have died before, nobody would send it.
