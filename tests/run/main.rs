@@ -3,8 +3,10 @@
 mod bad_input;
 mod choosing;
 mod crashing;
+mod crowds;
 mod descendants;
 mod ending;
+mod identity;
 mod pid1;
 mod restarting;
 mod scan;
