@@ -10,7 +10,7 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
 
-use crate::process::{routing, signals};
+use crate::process::{User, routing, signals};
 
 /// Watch a source tree by looking at it, and restart a program when it changed.
 ///
@@ -175,6 +175,26 @@ pub struct Cli {
     )]
     pub stdin: Input,
 
+    /// Run the program as this user, by name or by number, with its groups and HOME
+    #[arg(
+        long,
+        value_name = "USER[:GROUP]",
+        env = "STAKEOUT_USER",
+        value_parser = User::look_up,
+        help_heading = "Running"
+    )]
+    pub user: Option<User>,
+
+    /// Run the program in this directory
+    #[arg(long, value_name = "PATH", env = "STAKEOUT_WORKDIR", help_heading = "Running")]
+    pub workdir: Option<PathBuf>,
+
+    /// Set the variables of this file for the program, written as for docker: KEY=VALUE lines
+    ///
+    /// May be given several times; in the variable, paths are separated by colons.
+    #[arg(long, value_name = "PATH", env = "STAKEOUT_ENV_FILE", help_heading = "Running")]
+    pub env_file: Vec<PathBuf>,
+
     /// Clear the terminal on each change
     #[arg(
         long,
@@ -326,6 +346,9 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Err
     let mut cli = Cli::from_arg_matches(&matches)?;
     if matches.value_source("watch") == Some(ValueSource::EnvVariable) {
         cli.watch = cli.watch.iter().flat_map(|path| split_paths(path.as_os_str())).collect();
+    }
+    if matches.value_source("env_file") == Some(ValueSource::EnvVariable) {
+        cli.env_file = cli.env_file.iter().flat_map(|path| split_paths(path.as_os_str())).collect();
     }
     Ok(cli)
 }

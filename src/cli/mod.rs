@@ -2,6 +2,7 @@
 //! each subcommand.
 
 mod args;
+mod env_file;
 mod run;
 mod scan;
 mod setup;

@@ -1,5 +1,6 @@
 //! What was typed, turned into what it means: compiled globs, a prepared program.
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::os::fd::BorrowedFd;
@@ -10,6 +11,7 @@ use rustix::fs::FileType;
 use rustix::{stdio, termios};
 
 use super::args::{self, Choice, Cli, Mode, split_list};
+use super::env_file;
 use crate::dispatch::Setup;
 use crate::engine::{Policy, Restart};
 use crate::process::routing::Routing;
@@ -39,17 +41,10 @@ fn file(output: BorrowedFd<'_>) -> Option<(u64, u64)> {
 pub fn setup(cli: &Cli) -> anyhow::Result<Setup> {
     let Mode::Poll = cli.mode;
     let command = command(cli)?;
-    let stdin = match cli.stdin {
-        args::Input::Inherit => Stdin::Inherit,
-        args::Input::Null => Stdin::Null,
-    };
     let program = match command.is_empty() {
         true if cli.no_watch => bail!("--no-watch has nothing to run; put a command after `--`"),
         true => None,
-        false => Some(
-            Program::new(&command, std::env::vars_os(), stdin)
-                .map_err(|_| anyhow!("the command contains a NUL byte, which no program takes"))?,
-        ),
+        false => Some(program(cli, &command)?),
     };
     let interval = cli.interval.map_or(Interval::Budget, Interval::Fixed);
     Ok(Setup {
@@ -101,6 +96,31 @@ fn command(cli: &Cli) -> anyhow::Result<Vec<OsString>> {
         bail!("--shell has nothing to run; put the command line after `--`");
     }
     Ok(vec![shell, "-c".into(), cli.command.join(" ".as_ref())])
+}
+
+fn program(cli: &Cli, command: &[OsString]) -> anyhow::Result<Program> {
+    let mut environment: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
+    if let Some(home) = cli.user.as_ref().and_then(|user| user.home.as_ref()) {
+        environment.insert("HOME".into(), home.into());
+    }
+    for file in &cli.env_file {
+        environment.extend(env_file::read(file)?);
+    }
+    let stdin = match cli.stdin {
+        args::Input::Inherit => Stdin::Inherit,
+        args::Input::Null => Stdin::Null,
+    };
+    let has_nul = |_| anyhow!("the command contains a NUL byte, which no program takes");
+    let mut program = Program::new(command, environment, stdin).map_err(has_nul)?;
+    if let Some(directory) = &cli.workdir {
+        // Once and for all: later on, our own working directory may be another one of its name.
+        let directory = std::path::absolute(directory)?;
+        program = program.in_directory(&directory)?;
+    }
+    Ok(match &cli.user {
+        Some(user) => program.as_user(user.clone()),
+        None => program,
+    })
 }
 
 fn policy(cli: &Cli) -> Policy {

@@ -77,6 +77,10 @@ pub enum NotStarted {
     NotFound,
     /// The file cannot be executed, for the reason of this `errno(3)`.
     NotExecutable(i32),
+    /// It could not become the chosen user, for the reason of this `errno(3)`.
+    NoUser(i32),
+    /// The chosen directory cannot be entered, for the reason of this `errno(3)`.
+    NoDirectory(i32),
     /// No process could be made, for the reason of this `errno(3)`.
     NoProcess(i32),
 }
@@ -86,7 +90,9 @@ impl NotStarted {
     pub fn status(self) -> i32 {
         match self {
             NotStarted::NotFound => 127,
-            NotStarted::NotExecutable(_) => 126,
+            NotStarted::NotExecutable(_) | NotStarted::NoUser(_) | NotStarted::NoDirectory(_) => {
+                126
+            }
             NotStarted::NoProcess(_) => Exit::OWN_FAILURE,
         }
     }

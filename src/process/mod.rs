@@ -11,8 +11,10 @@ mod sentinel;
 pub mod signals;
 mod spawn;
 mod terminal;
+mod user;
 
 pub use children::{Children, Executed, Reaped};
 pub use descendants::Process;
 pub use program::{Program, Stdin};
 pub use sentinel::STOP_TYPED;
+pub use user::User;

@@ -3,6 +3,9 @@
 
 use std::ffi::{CString, NulError, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+
+use super::User;
 
 /// Where a program's standard input comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +16,16 @@ pub enum Stdin {
     Null,
 }
 
+/// Where a program is started; entered anew each time, since it may have been deleted and made
+/// again.
+#[derive(Clone, Debug)]
+pub(super) enum Directory {
+    /// Our own. Where it cannot be entered, the one that we hold is as good as any.
+    Own(Option<CString>),
+    /// One that was chosen, and has to be there.
+    Chosen(CString),
+}
+
 /// A command with its arguments, environment and input.
 #[derive(Clone, Debug)]
 pub struct Program {
@@ -20,8 +33,8 @@ pub struct Program {
     pub(super) environment: Vec<CString>,
     /// The files to try, in order.
     pub(super) candidates: Vec<CString>,
-    /// Where it is started; entered anew each time, since it may have been deleted and made again.
-    pub(super) directory: Option<CString>,
+    pub(super) directory: Directory,
+    pub(super) user: Option<User>,
     pub(super) stdin: Stdin,
     name: OsString,
 }
@@ -30,8 +43,8 @@ pub struct Program {
 const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 impl Program {
-    /// The program, in our own working directory, that `command` (not empty) names, looked for in the `PATH` of `environment`
-    /// unless it contains a slash.
+    /// The program, in our own working directory, that `command` (not empty) names, looked for in
+    /// the `PATH` of `environment` unless it contains a slash.
     ///
     /// # Errors
     /// When an argument or a variable contains a NUL byte.
@@ -60,12 +73,29 @@ impl Program {
                 .into_iter()
                 .map(CString::new)
                 .collect::<Result<_, _>>()?,
-            directory: std::env::current_dir()
-                .ok()
-                .and_then(|path| CString::new(path.into_os_string().into_vec()).ok()),
+            directory: Directory::Own(
+                std::env::current_dir()
+                    .ok()
+                    .and_then(|path| CString::new(path.into_os_string().into_vec()).ok()),
+            ),
+            user: None,
             stdin,
             name,
         })
+    }
+
+    /// The same in another working directory.
+    ///
+    /// # Errors
+    /// When the path contains a NUL byte.
+    pub fn in_directory(mut self, directory: &Path) -> Result<Self, NulError> {
+        self.directory = Directory::Chosen(CString::new(directory.as_os_str().as_bytes())?);
+        Ok(self)
+    }
+
+    /// The same as another user.
+    pub fn as_user(self, user: User) -> Self {
+        Self { user: Some(user), ..self }
     }
 
     /// Where its standard input comes from.

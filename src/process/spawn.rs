@@ -15,7 +15,8 @@ use std::ptr;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::Pid;
 
-use super::Program;
+use super::program::Directory;
+use super::{Program, User};
 use crate::engine::NotStarted;
 
 /// A child that was forked and is on its way to its program.
@@ -31,9 +32,23 @@ pub(super) struct Spawned {
 #[derive(Debug)]
 pub(super) struct Outcome(OwnedFd);
 
-/// What the child writes into the pipe when it cannot execute its program: the errno, and
-/// whether the file is there.
+/// What the child writes into the pipe when it cannot execute its program: the errno, and what
+/// failed.
 const REPORT: usize = mem::size_of::<i32>() + 1;
+
+/// What failed in the child.
+#[derive(Clone, Copy)]
+#[repr(u8)]
+enum Failed {
+    /// To find the file.
+    Finding,
+    /// To execute it.
+    Executing,
+    /// To become the user.
+    User,
+    /// To enter the directory.
+    Directory,
+}
 
 /// What a program gets as its standard input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +81,12 @@ pub(super) fn spawn(program: &Program, input: Input) -> io::Result<Spawned> {
         candidates: program.candidates.iter().map(|file| file.as_ptr()).collect(),
         arguments: null_terminated(&program.arguments),
         environment: null_terminated(&program.environment),
-        directory: program.directory.as_ref().map(|path| path.as_ptr()),
+        directory: match &program.directory {
+            Directory::Own(path) => path.as_ref().map(|path| path.as_ptr()),
+            Directory::Chosen(path) => Some(path.as_ptr()),
+        },
+        needs_directory: matches!(program.directory, Directory::Chosen(_)),
+        user: program.user.as_ref(),
         stdin: null.as_ref().map(AsRawFd::as_raw_fd),
         gate: gate.as_ref().map(|(reader, writer)| (reader.as_raw_fd(), writer.as_raw_fd())),
         writer: writer.as_raw_fd(),
@@ -93,11 +113,14 @@ impl Outcome {
         let mut report = Vec::with_capacity(REPORT);
         // A failing read is as good as the end of the file: the child is past it.
         _ = File::from(self.0).read_to_end(&mut report);
-        let Some((errno, is_there)) = report.split_first_chunk::<4>() else { return Ok(()) };
-        match (i32::from_ne_bytes(*errno), is_there.first()) {
-            (libc::ENOENT | libc::ENOTDIR, Some(0)) => Err(NotStarted::NotFound),
-            (errno, _) => Err(NotStarted::NotExecutable(errno)),
-        }
+        let Some((errno, what)) = report.split_first_chunk::<4>() else { return Ok(()) };
+        let is = |failed: Failed| what.first() == Some(&(failed as u8));
+        Err(match i32::from_ne_bytes(*errno) {
+            errno if is(Failed::User) => NotStarted::NoUser(errno),
+            errno if is(Failed::Directory) => NotStarted::NoDirectory(errno),
+            libc::ENOENT | libc::ENOTDIR if is(Failed::Finding) => NotStarted::NotFound,
+            errno => NotStarted::NotExecutable(errno),
+        })
     }
 }
 
@@ -106,11 +129,13 @@ fn null_terminated(strings: &[CString]) -> Vec<*const c_char> {
 }
 
 /// What the child needs, all of it made before the fork.
-struct Child {
+struct Child<'a> {
     candidates: Vec<*const c_char>,
     arguments: Vec<*const c_char>,
     environment: Vec<*const c_char>,
     directory: Option<*const c_char>,
+    needs_directory: bool,
+    user: Option<&'a User>,
     stdin: Option<i32>,
     /// Both ends of a pipe; there is one if the child takes the terminal.
     gate: Option<(i32, i32)>,
@@ -118,7 +143,7 @@ struct Child {
     parent: Pid,
 }
 
-impl Child {
+impl Child<'_> {
     /// Runs in the child. Only async-signal-safe calls (signal-safety(7)), no allocation.
     fn run(&self) -> ! {
         // SAFETY: plain system calls on values that live until exec; the pointers come from
@@ -131,15 +156,23 @@ impl Child {
                 libc::close(writer);
                 libc::read(reader, [0_u8].as_mut_ptr().cast(), 1);
             }
+            if let Some(user) = self.user
+                && !become_user(user)
+            {
+                self.fail(*libc::__errno_location(), Failed::User);
+            }
+            // After that, since it would be forgotten then.
             // prctl(2): the signal comes when the *thread* that forked ends, so only the main
             // thread forks. Should the parent have died before, nobody would send it.
             libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
             if libc::getppid() != self.parent.as_raw_nonzero().get() {
                 libc::_exit(libc::EXIT_FAILURE);
             }
-            // Where that fails, the directory that we hold is as good as any.
-            if let Some(directory) = self.directory {
-                libc::chdir(directory);
+            if let Some(directory) = self.directory
+                && libc::chdir(directory) != 0
+                && self.needs_directory
+            {
+                self.fail(*libc::__errno_location(), Failed::Directory);
             }
             if let Some(stdin) = self.stdin {
                 libc::dup2(stdin, 0);
@@ -199,15 +232,32 @@ impl Child {
                 }
             }
         }
-        let mut report = [0; REPORT];
-        let (errno, there) = report.split_at_mut(REPORT - 1);
-        errno.copy_from_slice(&failure.to_ne_bytes());
-        there[0] = u8::from(is_there);
+        let failed = if is_there { Failed::Executing } else { Failed::Finding };
+        // SAFETY: as in `run`.
+        unsafe { self.fail(failure, failed) }
+    }
+
+    /// Reports why the program is not executed, and ends.
+    unsafe fn fail(&self, errno: i32, failed: Failed) -> ! {
+        let mut report = [failed as u8; REPORT];
+        report[..REPORT - 1].copy_from_slice(&errno.to_ne_bytes());
         // SAFETY: as in `run`. Five bytes into an empty pipe are written whole.
         unsafe {
             libc::write(self.writer, report.as_ptr().cast(), REPORT);
             libc::_exit(127)
         }
+    }
+}
+
+/// Becomes this user for good; groups first, since afterwards that is not allowed any more.
+unsafe fn become_user(user: &User) -> bool {
+    // SAFETY: plain system calls; the list lives.
+    unsafe {
+        let can_set_groups = libc::geteuid() == 0;
+        let groups = (user.groups.len(), user.groups.as_ptr());
+        (!can_set_groups || libc::setgroups(groups.0, groups.1) == 0)
+            && libc::setgid(user.gid) == 0
+            && libc::setuid(user.uid) == 0
     }
 }
 

@@ -60,6 +60,14 @@ pub fn not_started(name: &Path, why: NotStarted) -> String {
              first line such as #!/bin/sh"
         ),
         NotStarted::NotExecutable(errno) => format!("cannot run {shown}: {}", text(errno)),
+        NotStarted::NoUser(errno) => {
+            let reason = text(errno);
+            format!("cannot run {shown} as the user of --user: {reason}; that takes root")
+        }
+        NotStarted::NoDirectory(errno) => {
+            let reason = text(errno);
+            format!("cannot run {shown} in the directory of --workdir: {reason}")
+        }
         NotStarted::NoProcess(errno) => {
             let reason = text(errno);
             format!("cannot make a process for {shown}: {reason}; is a limit on them reached?")

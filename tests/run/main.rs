@@ -3,9 +3,11 @@
 mod bad_input;
 mod choosing;
 mod crashing;
+mod crowds;
 mod descendants;
 mod ending;
 mod git;
+mod identity;
 mod pid1;
 mod restarting;
 mod scan;
