@@ -15,7 +15,7 @@ use crate::process::routing::{Route, Routing};
 use crate::process::signals::{self, Received, Sender as Origin};
 use crate::process::{Children, Executed, Program, STOP_TYPED, Stdin};
 use crate::scan::Scanner;
-use crate::ui::{Level, Log, describe, text};
+use crate::ui::{Level, Log, describe, program, text};
 use crate::watch::{Report, Timing, watch};
 
 mod words;
@@ -358,17 +358,11 @@ impl Dispatcher {
                 self.log.write(Level::Problem, line);
                 self.children.kill(instance);
             }
-            Action::ReportUnkillable(instance) => {
-                let alive = self.children.alive().unwrap_or_default();
-                let alive = alive.iter().map(ToString::to_string).collect::<Vec<_>>();
-                let line = match (alive.as_slice(), self.children.leader(instance)) {
-                    ([], Some(pid)) => format!("process group {}", pid.as_raw_nonzero()),
-                    (alive, _) => format!("process {}", alive.join(", ")),
+            Action::ReportUnkillable(_) => {
+                let line = match self.children.alive() {
+                    Some(alive) => program::unkillable(&alive),
+                    None => program::UNSEEN.to_owned(),
                 };
-                let line = format!(
-                    "{line} was killed but is still there, as a process is that waits for a dead \
-                     disk or share, or is another user's; nothing is started beside it"
-                );
                 self.log.write(Level::Problem, line);
             }
             Action::End(status) => return Some(status),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::text;
 use crate::engine::{Exit, NotStarted, Outlook};
-use crate::process::signals;
+use crate::process::{Process, signals};
 
 /// How it ended: `status 1`, `SIGTERM`.
 pub fn exit(exit: Exit) -> String {
@@ -35,6 +35,29 @@ pub fn ended(command: &str, how: Exit, left: usize, outlook: Outlook) -> String 
     };
     format!("{command} {how}{next}")
 }
+
+/// That these processes of it were killed, and are still there.
+pub fn unkillable(alive: &[Process]) -> String {
+    let noun = if alive.len() == 1 { "process" } else { "processes" };
+    let named: Vec<String> = alive.iter().take(NAMED).map(ToString::to_string).collect();
+    let more = match alive.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {} more", text::grouped(more as u64)),
+    };
+    format!(
+        "{noun} {}{more}: killed but still there, as what waits for a dead disk or share is (state \
+         D), or what is another user's; nothing is started beside it",
+        named.join(", ")
+    )
+}
+
+/// That processes of it are still there, and nobody can say which.
+pub const UNSEEN: &str = "something that the program started is still there, and cannot be found: \
+    there is no /proc of this PID namespace; mount it, or let the program start no daemons; nothing \
+    is started beside it";
+
+/// Processes that are named before the rest is only counted.
+const NAMED: usize = 5;
 
 /// Why it could not be started.
 pub fn not_started(name: &Path, why: NotStarted) -> String {

@@ -124,3 +124,43 @@ fn as_pid_1_it_ends_with_everything_when_its_worker_is_killed() {
     let Some(mut session) = run(&tree, &[], script) else { return };
     assert_eq!(session.wait().code(), Some(137), "{}", session.output());
 }
+
+/// A command as PID 1 that sees the /proc of another namespace, where its ids mean others.
+fn without_proc(tree: &Tree, options: &[&str], script: &str) -> Option<Session> {
+    in_namespace()?;
+    tree.write(".git/program.sh", script);
+    let command = tree.stakeout();
+    let mut outer = Command::new("unshare");
+    outer.args(["--pid", "--fork", "--kill-child", "--"]).arg(command.get_program());
+    outer.args(["--interval", "20ms"]).args(options).args(["--", "sh", ".git/program.sh"]);
+    outer.current_dir(tree.path(""));
+    Some(Session::start(outer))
+}
+
+#[test]
+fn without_proc_the_group_is_restarted() {
+    let tree = Tree::new(&[("a", "one")]);
+    let script = "sleep 1000 & trap '' TERM; echo shows $(cat a); while :; do sleep 0.01; done";
+    let Some(mut session) = without_proc(&tree, &["--stop-timeout", "200ms"], script) else {
+        return;
+    };
+    session.wait_for("shows one");
+    tree.write("a", "two");
+    session.wait_for("shows two");
+    assert_eq!(end(&mut session, Signal::TERM), Some(137), "{}", session.output());
+}
+
+#[test]
+fn without_proc_what_cannot_be_found_is_told_of_and_nothing_is_started() {
+    let tree = Tree::new(&[("a", "one")]);
+    let script = "[ -e .git/up ] || (setsid sleep 1000 &); : > .git/up; echo shows $(cat a); \
+                  exec sleep 1000";
+    let Some(mut session) = without_proc(&tree, &["--stop-timeout", "100ms"], script) else {
+        return;
+    };
+    session.wait_for("shows one");
+    tree.write("a", "two");
+    session.wait_for("there is no /proc of this PID namespace");
+    assert_eq!(end(&mut session, Signal::TERM), Some(125), "{}", session.output());
+    assert_eq!(session.seen("shows two"), 0, "{}", session.output());
+}
