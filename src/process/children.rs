@@ -237,7 +237,7 @@ impl Children {
         if let Some(terminal) = &mut self.terminal {
             terminal.take_back();
         }
-        signals::suspend();
+        signals::suspend_job();
         self.resume();
         self.signal(instance, libc::SIGCONT);
     }

@@ -171,6 +171,30 @@ fn ctrl_z_gives_the_shell_back_and_fg_goes_on() {
 }
 
 #[test]
+fn ctrl_z_stops_what_has_started_stakeout_too() {
+    let tree = Tree::new(&[("a", "one")]);
+    tree.write(".git/program.sh", "echo shows $(cat a); read line; echo got \"<$line>\"; exit 7");
+    let binary = env!("CARGO_BIN_EXE_stakeout");
+    // As make(1) does: it waits for stakeout, in the same job.
+    tree.write(
+        ".git/make.sh",
+        &format!("{binary} --exit-with-child -- sh .git/program.sh; echo made with $?"),
+    );
+    let (mut session, mut keyboard) = shell(&tree);
+    keyboard.type_in("sh .git/make.sh\n");
+    session.wait_for("shows one");
+    keyboard.type_in(CTRL_Z);
+    session.wait_for("Stopped");
+    keyboard.type_in("echo the shell is $((40 + 2))\n");
+    session.wait_for("the shell is 42");
+    keyboard.type_in("fg\n");
+    session.wait_for("make.sh");
+    keyboard.type_in("hello\n");
+    session.wait_for("got <hello>");
+    session.wait_for("made with 7");
+}
+
+#[test]
 fn in_the_background_it_restarts_and_leaves_the_terminal_alone() {
     let tree = Tree::new(&[("a", "one")]);
     tree.write(".git/program.sh", "echo shows $(cat a); exec sleep 1000");
