@@ -359,10 +359,8 @@ impl Dispatcher {
                 self.children.kill(instance);
             }
             Action::ReportUnkillable(_) => {
-                let line = match self.children.alive() {
-                    Some(alive) => program::unkillable(&alive),
-                    None => program::UNSEEN.to_owned(),
-                };
+                let alive = self.children.alive().unwrap_or_default();
+                let line = program::unkillable(&alive);
                 self.log.write(Level::Problem, line);
             }
             Action::End(status) => return Some(status),

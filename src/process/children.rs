@@ -97,7 +97,7 @@ impl Children {
                 send(Executed { instance, result: outcome.wait() });
             }
         })?;
-        let strangers = descendants().unwrap_or_default();
+        let strangers = descendants(|_| false).unwrap_or_default();
         let strangers = strangers.iter().map(|process| (process.pid, process.started));
         let strangers = strangers.collect();
         let terminal = if stdin == Stdin::Inherit { Terminal::new() } else { None };
@@ -164,11 +164,13 @@ impl Children {
     /// Everything of the program that still lives; none where /proc does not tell.
     pub fn alive(&self) -> Option<Vec<Process>> {
         let sentinel = self.sentinel.as_ref().map(|it| it.pid().as_raw_nonzero().get());
-        let is_ours = |process: &Process| {
+        let is_spared = |process: &Process| {
             let is_stranger = self.strangers.contains(&(process.pid, process.started));
-            !process.is_dead() && !is_stranger && sentinel != Some(process.pid)
+            is_stranger || sentinel == Some(process.pid)
         };
-        Some(descendants()?.into_iter().filter(is_ours).collect())
+        let mut alive = descendants(is_spared)?;
+        alive.retain(|process| !process.is_dead());
+        Some(alive)
     }
 
     /// Asks all processes of an instance to stop. Stopped ones (SIGSTOP) are continued, since
@@ -235,7 +237,7 @@ impl Children {
         if let Some(terminal) = &mut self.terminal {
             terminal.take_back();
         }
-        signals::suspend();
+        signals::suspend_job();
         self.resume();
         self.signal(instance, libc::SIGCONT);
     }
@@ -255,8 +257,8 @@ impl Children {
     /// Posts the sentinel in a group. If the program killed it with its own group, by
     /// `kill -9 0` for example, another takes its place.
     fn post_sentinel(&mut self, group: Pid) {
-        let is_posted = self.sentinel.as_ref().is_some_and(|it| it.join(group).is_ok());
-        if !is_posted {
+        let is_posted = |it: &Sentinel| it.is_alive() && it.join(group).is_ok();
+        if !self.sentinel.as_ref().is_some_and(is_posted) {
             // Without one Ctrl-C still reaches the program.
             self.sentinel = Sentinel::new().ok();
             _ = self.sentinel.as_ref().map(|sentinel| sentinel.join(group));

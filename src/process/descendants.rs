@@ -86,9 +86,10 @@ impl fmt::Display for Process {
     }
 }
 
-/// All that descends from us, the dead included; none where /proc cannot be asked: it is not
-/// mounted, or that of another PID namespace, in which our ids mean other processes.
-pub(super) fn descendants() -> Option<Vec<Process>> {
+/// All that descends from us and not from those for whom `is_spared`, the dead included; none
+/// where /proc cannot be asked: it is not mounted, or that of another PID namespace, in which our
+/// ids mean other processes.
+pub(super) fn descendants(is_spared: impl Fn(&Process) -> bool) -> Option<Vec<Process>> {
     let own = getpid().as_raw_nonzero().get();
     let shown = fs::read_link("/proc/self").ok()?;
     if shown != Path::new(&own.to_string()) {
@@ -97,7 +98,8 @@ pub(super) fn descendants() -> Option<Vec<Process>> {
     let pids = fs::read_dir("/proc").ok()?.flatten();
     let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     // Those that are gone by now are no longer of interest.
-    Some(below(own, pids.filter_map(Process::read).collect()))
+    let processes = pids.filter_map(Process::read).filter(|process| !is_spared(process));
+    Some(below(own, processes.collect()))
 }
 
 /// Those of `processes` that descend from `root`.

@@ -48,7 +48,9 @@ fn serve(worker: Pid) -> ! {
         }
         // What is typed goes to the whole process group, the worker included.
         let is_typed = received.sender == Sender::Kernel && TYPED.contains(&received.signal);
-        if received.signal != libc::SIGCHLD && !is_typed {
+        // By which it tries to stop our whole job.
+        let is_workers = received.sender == Sender::Process(worker);
+        if received.signal != libc::SIGCHLD && !is_typed && !is_workers {
             // SAFETY: a plain system call. The worker was not reaped, so the pid is its own.
             unsafe { libc::kill(worker.as_raw_nonzero().get(), received.signal) };
         }

@@ -44,10 +44,22 @@ impl Sentinel {
         self.pid
     }
 
+    /// Whether it was not killed. The dead one is kept, so that its id stays its own.
+    pub(super) fn is_alive(&self) -> bool {
+        let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | libc::__WCLONE;
+        let pid = self.pid.as_raw_nonzero().get();
+        // SAFETY: all zero is a valid siginfo_t, and stays so where nothing has happened.
+        unsafe {
+            let mut info: libc::siginfo_t = mem::zeroed();
+            let result = libc::waitid(libc::P_PID, pid.unsigned_abs(), &mut info, flags);
+            result == 0 && info.si_pid() == 0
+        }
+    }
+
     /// Moves it into a group of our session.
     ///
     /// # Errors
-    /// When there is no such group, or the sentinel was killed.
+    /// When there is no such group.
     pub(super) fn join(&self, group: Pid) -> io::Result<()> {
         Ok(setpgid(Some(self.pid), Some(group))?)
     }

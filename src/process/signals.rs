@@ -11,7 +11,7 @@ use std::mem;
 use std::ptr;
 use std::thread;
 
-use rustix::process::Pid;
+use rustix::process::{Pid, getpid};
 use signal_hook::low_level::signal_name;
 
 /// Reads a signal as people write it: `TERM`, `SIGTERM`, `term` or `15`; `RTMIN+3` or `RTMAX-1`.
@@ -102,7 +102,10 @@ impl Blocked {
 pub fn listen(send: impl Fn(Received) + Send + 'static) -> io::Result<()> {
     thread::Builder::new().name("signals".into()).spawn(move || {
         loop {
-            send(next());
+            let received = next();
+            if received.sender != Sender::Process(getpid()) {
+                send(received);
+            }
         }
     })?;
     Ok(())
@@ -154,6 +157,14 @@ pub fn suspend() {
         libc::pthread_sigmask(libc::SIG_UNBLOCK, &stop, ptr::null_mut());
         libc::pthread_sigmask(libc::SIG_BLOCK, &stop, ptr::null_mut());
     }
+}
+
+/// The same for our whole job, as the terminal does it: what has started us, make(1) for example,
+/// is stopped as well.
+pub(super) fn suspend_job() {
+    // SAFETY: a plain system call. What we ourselves get of it is passed over by `listen`.
+    unsafe { libc::kill(0, libc::SIGTSTP) };
+    suspend();
 }
 
 /// Every signal but those that cannot be blocked, those that a fault of ours raises, and those

@@ -36,9 +36,17 @@ pub fn ended(command: &str, how: Exit, left: usize, outlook: Outlook) -> String 
     format!("{command} {how}{next}")
 }
 
-/// That these processes of it were killed, and are still there.
+/// That it was killed and is still there: these processes, or none that can be seen.
 pub fn unkillable(alive: &[Process]) -> String {
-    let noun = if alive.len() == 1 { "process" } else { "processes" };
+    let noun = match alive.len() {
+        0 => {
+            return "something that the program started is still there, and cannot be found: /proc \
+                    of this PID namespace is not mounted, or hides it; nothing is started beside it"
+                .to_owned();
+        }
+        1 => "process",
+        _ => "processes",
+    };
     let named: Vec<String> = alive.iter().take(NAMED).map(ToString::to_string).collect();
     let more = match alive.len().saturating_sub(NAMED) {
         0 => String::new(),
@@ -50,11 +58,6 @@ pub fn unkillable(alive: &[Process]) -> String {
         named.join(", ")
     )
 }
-
-/// That processes of it are still there, and nobody can say which.
-pub const UNSEEN: &str = "something that the program started is still there, and cannot be found: \
-    there is no /proc of this PID namespace; mount it, or let the program start no daemons; nothing \
-    is started beside it";
 
 /// Processes that are named before the rest is only counted.
 const NAMED: usize = 5;

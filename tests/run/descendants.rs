@@ -156,20 +156,27 @@ fn at_the_end_daemons_are_gone_too() {
 fn a_job_that_was_there_before_is_spared() {
     let tree = Tree::new(&[("a", "one")]);
     let mut command = std::process::Command::new("sh");
-    command.args(["-c", "sleep 1000 & echo job $! end; exec \"$0\" \"$@\""]);
+    let job = "sh -c 'sleep 1000 & echo inner $! end; wait' & echo job $! end; exec \"$0\" \"$@\"";
+    command.args(["-c", job]);
     command.arg(env!("CARGO_BIN_EXE_stakeout")).args(["--interval", "20ms", "--"]);
     command.args(["sh", "-c", "echo shows $(cat a); exec sleep 1000"]);
     command.current_dir(tree.path(""));
     let mut session = Session::start(command);
-    let job = number(&session.wait_for("job "), "job ");
-    session.wait_for("shows one");
+    let mut jobs = Vec::new();
+    while jobs.len() < 2 || session.seen("shows one") == 0 {
+        let line = session.wait_for(" ");
+        let keys = ["job ", "inner "].into_iter().filter(|key| line.starts_with(key));
+        jobs.extend(keys.map(|key| number(&line, key)));
+    }
     tree.write("a", "two");
     session.wait_for("shows two");
-    assert!(is_alive(job));
+    assert!(jobs.iter().all(|job| is_alive(*job)));
     session.signal(Signal::TERM);
     session.wait_for("stopped after");
-    assert!(is_alive(job));
-    kill_process(Pid::from_raw(job).unwrap(), Signal::KILL).unwrap();
+    assert!(jobs.iter().all(|job| is_alive(*job)));
+    for job in jobs {
+        kill_process(Pid::from_raw(job).unwrap(), Signal::KILL).unwrap();
+    }
     assert_eq!(session.wait().code(), Some(143));
 }
 

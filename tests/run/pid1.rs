@@ -160,7 +160,7 @@ fn without_proc_what_cannot_be_found_is_told_of_and_nothing_is_started() {
     };
     session.wait_for("shows one");
     tree.write("a", "two");
-    session.wait_for("there is no /proc of this PID namespace");
+    session.wait_for("cannot be found: /proc of this PID namespace is not mounted");
     assert_eq!(end(&mut session, Signal::TERM), Some(125), "{}", session.output());
     assert_eq!(session.seen("shows two"), 0, "{}", session.output());
 }

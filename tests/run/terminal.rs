@@ -103,13 +103,14 @@ fn ctrl_c_with_nothing_running_ends_it() {
 #[test]
 fn ctrl_c_works_though_the_program_kills_its_whole_group_now_and_then() {
     let tree = Tree::new(&[("a", "one")]);
-    let script = "echo shows $(cat a); [ $(cat a) = two ] && exec sleep 1000; kill -KILL 0";
+    let script = "trap 'exit 6' INT; echo shows $(cat a); [ $(cat a) = two ] || kill -KILL 0
+        while :; do sleep 0.01; done";
     let (mut session, mut keyboard) = run(&tree, &["--restart", "never"], script);
     session.wait_for("killed by SIGKILL");
     tree.write("a", "two");
     session.wait_for("shows two");
     keyboard.type_in(CTRL_C);
-    assert_eq!(session.wait().code(), Some(130), "{}", session.output());
+    assert_eq!(session.wait().code(), Some(6), "{}", session.output());
 }
 
 #[test]
@@ -167,6 +168,30 @@ fn ctrl_z_gives_the_shell_back_and_fg_goes_on() {
     session.wait_for("was killed by SIGINT");
     keyboard.type_in("echo status $?\n");
     session.wait_for("status 130");
+}
+
+#[test]
+fn ctrl_z_stops_what_has_started_stakeout_too() {
+    let tree = Tree::new(&[("a", "one")]);
+    tree.write(".git/program.sh", "echo shows $(cat a); read line; echo got \"<$line>\"; exit 7");
+    let binary = env!("CARGO_BIN_EXE_stakeout");
+    // As make(1) does: it waits for stakeout, in the same job.
+    tree.write(
+        ".git/make.sh",
+        &format!("{binary} --exit-with-child -- sh .git/program.sh; echo made with $?"),
+    );
+    let (mut session, mut keyboard) = shell(&tree);
+    keyboard.type_in("sh .git/make.sh\n");
+    session.wait_for("shows one");
+    keyboard.type_in(CTRL_Z);
+    session.wait_for("Stopped");
+    keyboard.type_in("echo the shell is $((40 + 2))\n");
+    session.wait_for("the shell is 42");
+    keyboard.type_in("fg\n");
+    session.wait_for("make.sh");
+    keyboard.type_in("hello\n");
+    session.wait_for("got <hello>");
+    session.wait_for("made with 7");
 }
 
 #[test]
