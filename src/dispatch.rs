@@ -270,7 +270,10 @@ impl Dispatcher {
 
     /// Whether it was typed at the terminal that the program has.
     fn is_typed(&self, received: Received) -> bool {
-        matches!(received.sender, Origin::Process(pid) if self.children.is_sentinel(pid))
+        let is_told =
+            matches!(received.sender, Origin::Process(pid) if self.children.is_sentinel(pid));
+        // That the terminal is gone means us as well.
+        is_told && received.signal != libc::SIGHUP
     }
 
     fn take_typed(&mut self, signal: i32) -> Option<i32> {

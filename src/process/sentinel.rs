@@ -101,6 +101,8 @@ fn watch(parent: Pid) -> ! {
         libc::sigaddset(&mut typed, libc::SIGINT);
         libc::sigaddset(&mut typed, libc::SIGQUIT);
         libc::sigaddset(&mut typed, libc::SIGTSTP);
+        // Not typed, but from the terminal as well: it is gone.
+        libc::sigaddset(&mut typed, libc::SIGHUP);
         loop {
             let mut info: libc::siginfo_t = mem::zeroed();
             let signal = libc::sigwaitinfo(&typed, &mut info);

@@ -5,9 +5,10 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use rustix::termios::LocalModes;
 
-use super::support::{Keyboard, Session, Tree, eventually};
+use super::support::{Keyboard, Session, Tree, descendants, eventually, is_alive};
 
 const CTRL_C: &str = "\x03";
 const CTRL_BACKSLASH: &str = "\x1c";
@@ -266,6 +267,20 @@ fn without_standard_input_the_program_reads_nothing_and_ctrl_c_still_ends_it() {
     session.wait_for("nothing to read");
     keyboard.type_in(CTRL_C);
     assert_eq!(session.wait().code(), Some(130), "{}", session.output());
+}
+
+#[test]
+fn it_ends_with_the_session_that_has_the_terminal() {
+    let tree = Tree::new(&[("a", "one")]);
+    tree.write(".git/program.sh", "echo shows $(cat a); exec sleep 1000");
+    let (mut session, mut keyboard) = shell(&tree);
+    keyboard.type_in("s\n");
+    session.wait_for("shows one");
+    let left = descendants(session.pid().as_raw_nonzero().get());
+    assert!(left.len() >= 3, "stakeout, its sentinel and the program: {left:?}");
+    // The shell has no time to tell its jobs.
+    session.signal(Signal::KILL);
+    eventually("the end of all", || !left.iter().any(|pid| is_alive(*pid)));
 }
 
 #[test]
