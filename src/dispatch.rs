@@ -231,6 +231,8 @@ impl Dispatcher {
                 return self.tell(Event::Changed);
             }
             Report::Troubles(troubles) => self.say_troubles(&troubles),
+            Report::Trust { path, verdict } => self.say_trust(&path, verdict),
+            Report::Unheard { errno, watched } => self.say_unheard(errno, watched),
             Report::Silent { path, waited } => self.say_silent(&path, waited),
             Report::Answers { path, waited } => self.say_answers(&path, waited),
             Report::Recovered(paths) => {

@@ -46,13 +46,13 @@ pub struct Cli {
         long,
         value_name = "MODE",
         env = "STAKEOUT_MODE",
-        default_value = "poll",
+        default_value = "auto",
         help_heading = "Watching"
     )]
     pub mode: Mode,
 
-    /// How often to look, for example 500ms or 2s [default: as often as 2 % of one core allows,
-    /// between 200ms and 5s]
+    /// How often to look, for example 500ms or 2s [default: as often as the CPU budget allows,
+    /// between 200ms and 5s, and every 10s where events are trusted]
     #[arg(
         long,
         value_name = "TIME",
@@ -61,6 +61,17 @@ pub struct Cli {
         help_heading = "Watching"
     )]
     pub interval: Option<Duration>,
+
+    /// How much of one core looking may take, for example 2% or 0.5%
+    #[arg(
+        long,
+        value_name = "PERCENT",
+        env = "STAKEOUT_CPU_BUDGET",
+        default_value = "2%",
+        value_parser = thousandths,
+        help_heading = "Watching"
+    )]
+    pub cpu_budget: u32,
 
     /// How long nothing must change before what changed counts
     #[arg(
@@ -289,8 +300,13 @@ pub struct Choice {
 /// How changes are noticed.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Mode {
-    /// Look at every known file, again and again
+    /// Look again and again, and at once where a native event says so; how often depends on
+    /// whether events can be relied upon, which is found out
+    Auto,
+    /// Look again and again, without native events
     Poll,
+    /// Look where native events say so, and at everything every 10s only
+    Native,
 }
 
 /// When to start the program again without a change.
@@ -416,6 +432,16 @@ fn duration(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
+/// A percentage as thousandths.
+fn thousandths(text: &str) -> Result<u32, String> {
+    let number = text.strip_suffix('%').unwrap_or(text).trim();
+    match number.parse::<f64>() {
+        Ok(percent) if (0.1..=100.0).contains(&percent) => Ok((percent * 10.0).round() as u32),
+        Ok(_) => Err("it is not between 0.1% and 100%".into()),
+        Err(_) => Err("it is no percentage; write for example 2% or 0.5%".into()),
+    }
+}
+
 fn interval(text: &str) -> Result<Duration, String> {
     const SHORTEST: Duration = Duration::from_millis(10);
     let interval = duration(text)?;
@@ -458,6 +484,17 @@ mod tests {
         assert!(duration("soon").unwrap_err().contains("for example 500ms"));
         assert!(duration("3days").is_err());
         assert!(interval("1ms").is_err());
+    }
+
+    #[test]
+    fn a_budget_is_a_percentage() {
+        assert_eq!(
+            [thousandths("2%"), thousandths("0.5"), thousandths("100 %")],
+            [Ok(20), Ok(5), Ok(1000)]
+        );
+        assert!(thousandths("0%").unwrap_err().contains("0.1%"));
+        assert!(thousandths("much").unwrap_err().contains("for example"));
+        assert!(thousandths("NaN").is_err());
     }
 
     #[test]

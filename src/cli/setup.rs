@@ -10,7 +10,7 @@ use anyhow::{anyhow, bail};
 use rustix::fs::FileType;
 use rustix::{stdio, termios};
 
-use super::args::{self, Choice, Cli, Mode, split_list};
+use super::args::{self, Choice, Cli, split_list};
 use super::env_file;
 use crate::dispatch::Setup;
 use crate::engine::{Policy, Restart};
@@ -18,7 +18,7 @@ use crate::process::routing::Routing;
 use crate::process::{Program, Stdin};
 use crate::scan::{GlobError, Plan, Root, Selection};
 use crate::ui::Level;
-use crate::watch::{Interval, Timing};
+use crate::watch::{Interval, Mode, Timing};
 
 /// What to scan, of these roots.
 pub fn plan(roots: &[PathBuf], choice: &Choice) -> Result<Plan, GlobError> {
@@ -39,18 +39,22 @@ fn file(output: BorrowedFd<'_>) -> Option<(u64, u64)> {
 
 /// What to do, as far as it is not the plan.
 pub fn setup(cli: &Cli) -> anyhow::Result<Setup> {
-    let Mode::Poll = cli.mode;
     let command = command(cli)?;
     let program = match command.is_empty() {
         true if cli.no_watch => bail!("--no-watch has nothing to run; put a command after `--`"),
         true => None,
         false => Some(program(cli, &command)?),
     };
-    let interval = cli.interval.map_or(Interval::Budget, Interval::Fixed);
+    let interval = cli.interval.map_or(Interval::Budget(cli.cpu_budget), Interval::Fixed);
+    let mode = match cli.mode {
+        args::Mode::Auto => Mode::Auto,
+        args::Mode::Poll => Mode::Poll,
+        args::Mode::Native => Mode::Native,
+    };
     Ok(Setup {
         program,
         command,
-        timing: Timing { interval, debounce: cli.debounce, max_wait: cli.max_wait },
+        timing: Timing { mode, interval, debounce: cli.debounce, max_wait: cli.max_wait },
         policy: policy(cli),
         routing: Routing {
             map: cli.map_signal.iter().copied().collect(),

@@ -9,12 +9,14 @@ use crate::process::{Program, signals};
 use crate::scan::Trouble;
 use crate::tree::Change;
 use crate::ui::{Level, program, text};
-use crate::watch::Interval;
+use crate::watch::{Interval, SAFETY_NET, TrustVerdict};
 
 impl Dispatcher {
     pub(super) fn say_watching(&self, entries: usize, took: Duration) {
         let pace = match self.setup.timing.interval {
-            Interval::Budget => "as often as 2 % of one core allows".to_owned(),
+            Interval::Budget(thousandths) => {
+                format!("as often as {} % of one core allows", f64::from(thousandths) / 10.0)
+            }
             Interval::Fixed(interval) => format!("every {}", text::duration(interval)),
         };
         let mut line = format!(
@@ -40,6 +42,62 @@ impl Dispatcher {
             );
             self.log.write(Level::Problem, line);
         }
+    }
+
+    /// What was decided, why, and what happens now.
+    pub(super) fn say_trust(&self, path: &Path, verdict: TrustVerdict) {
+        let path = text::path(if path.as_os_str().is_empty() { ".".as_ref() } else { path });
+        let interval = match self.setup.timing.interval {
+            Interval::Fixed(interval) => format!("every {}", text::duration(interval)),
+            Interval::Budget(_) => "as often as the CPU budget allows".to_owned(),
+        };
+        let (level, line) = match (verdict, self.setup.timing.interval) {
+            (TrustVerdict::Share, _) => (
+                Level::Event,
+                format!(
+                    "{path} is on a share, where edits made on the other side make no events: \
+                     looking {interval}"
+                ),
+            ),
+            (TrustVerdict::Trusted, Interval::Fixed(_)) => (
+                Level::Detail,
+                format!("{path}: all changes made events so far; looking {interval} all the same"),
+            ),
+            (TrustVerdict::Trusted, Interval::Budget(_)) => (
+                Level::Event,
+                format!(
+                    "{path}: all changes made events so far; from now on they say when to look, \
+                     and every {} everything is looked at",
+                    text::duration(SAFETY_NET)
+                ),
+            ),
+            (TrustVerdict::Missed, _) => (
+                Level::Event,
+                format!(
+                    "{path} changed without an event, so events are not relied upon there any \
+                     more: looking {interval}"
+                ),
+            ),
+            (TrustVerdict::Unwatched, _) => return,
+        };
+        self.log.write(level, line);
+    }
+
+    /// That there are no events, or not for all directories.
+    pub(super) fn say_unheard(&self, errno: i32, watched: usize) {
+        let cause = match errno {
+            libc::EMFILE => "the limit fs.inotify.max_user_instances is reached; raise it by \
+                             sysctl -w fs.inotify.max_user_instances=1024"
+                .to_owned(),
+            libc::ENOSPC => format!(
+                "only {} directories can be watched, as the limit fs.inotify.max_user_watches is \
+                 reached; raise it by sysctl -w fs.inotify.max_user_watches=524288",
+                text::grouped(watched as u64),
+            ),
+            _ => crate::scan::reason(&std::io::Error::from_raw_os_error(errno)),
+        };
+        let line = format!("native events cannot be relied upon: {cause}. Looking goes on without");
+        self.log.write(Level::Problem, line);
     }
 
     pub(super) fn say_silent(&self, path: &Path, waited: Duration) {

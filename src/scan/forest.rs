@@ -1,6 +1,7 @@
 //! The forest: all known directories, in one flat array.
 
 use std::os::fd::OwnedFd;
+use std::path::Path;
 
 use super::known::KnownDir;
 
@@ -38,6 +39,13 @@ impl Forest {
     /// All directories that were known when the look began, sorted by path.
     pub(super) fn order(&self) -> &[DirId] {
         &self.order
+    }
+
+    /// The directory that is shown as this path, as of the last [`Forest::tidy`].
+    pub(super) fn at(&self, path: &Path) -> Option<DirId> {
+        let key = |id: &DirId| self.get(*id).map(|dir| dir.path.as_os_str());
+        let found = self.order.binary_search_by(|id| key(id).cmp(&Some(path.as_os_str())));
+        found.ok().map(|index| self.order[index])
     }
 
     /// All directories, in no order.

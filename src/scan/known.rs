@@ -9,6 +9,7 @@ use std::time::Instant;
 use super::forest::DirId;
 use super::mount::Mount;
 use super::rules::{Rules, Source};
+use super::scope::MountId;
 use crate::tree::{Dir, Stamp};
 
 #[derive(Debug)]
@@ -31,7 +32,7 @@ pub(super) struct KnownDir {
     pub(super) must_list: bool,
     pub(super) mount: Mount,
     /// Which mount it was listed on, see [`stamp_and_mount`](super::open::stamp_and_mount).
-    pub(super) mount_id: u64,
+    pub(super) mount_id: MountId,
     /// The directory itself, where it is held open from look to look, see [`way`](super::way).
     pub(super) held: Option<OwnedFd>,
     /// A fingerprint of all names and kinds in it, left-out ones too.
@@ -83,7 +84,7 @@ impl KnownDir {
             stamp: None,
             must_list: true,
             mount: Mount::Foreign,
-            mount_id: 0,
+            mount_id: MountId(0),
             held: None,
             names: 0,
             racy_until: None,

@@ -18,6 +18,7 @@ use super::mount::Mount;
 use super::open::Access;
 use super::plan::Plan;
 use super::rules::{Rules, Source, Unreadable};
+use super::scope::MountId;
 use super::{Trouble, Verb, content, open};
 use crate::tree::{Link, Place, Stamp};
 
@@ -29,7 +30,7 @@ pub(super) struct Listing {
     /// The directory, as it was listed.
     pub(super) directory: OwnedFd,
     pub(super) mount: Mount,
-    pub(super) mount_id: u64,
+    pub(super) mount_id: MountId,
     pub(super) names: u64,
     pub(super) rules: Arc<Rules>,
     pub(super) sources: Vec<Source>,

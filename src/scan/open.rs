@@ -9,6 +9,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat, Statx, Sta
 use rustix::io::Errno;
 use rustix::path::Arg;
 
+use super::scope::MountId;
 use crate::tree::Stamp;
 
 /// The longest path that one system call takes: PATH_MAX (4,096) less the NUL.
@@ -87,12 +88,12 @@ pub(super) fn for_listing(directory: impl AsFd) -> Result<OwnedFd, Errno> {
 /// The stamp of an open directory and a number for the mount that it lies on, by which a bind
 /// mount of the same device is told from what it covers; 0 where the kernel does not say (Linux
 /// before 5.8).
-pub(super) fn stamp_and_mount(directory: impl AsFd) -> Result<(Stamp, u64), Errno> {
+pub(super) fn stamp_and_mount(directory: impl AsFd) -> Result<(Stamp, MountId), Errno> {
     let wanted = StatxFlags::BASIC_STATS | StatxFlags::MNT_ID;
     match rustix::fs::statx(&directory, c"", AtFlags::EMPTY_PATH, wanted) {
-        Ok(statx) => Ok((stamp_of_statx(&statx), statx.stx_mnt_id)),
+        Ok(statx) => Ok((stamp_of_statx(&statx), MountId(statx.stx_mnt_id))),
         // Linux before 4.11, or a seccomp filter that does not know the call.
-        Err(Errno::NOSYS | Errno::PERM) => Ok((stamp(directory)?, 0)),
+        Err(Errno::NOSYS | Errno::PERM) => Ok((stamp(directory)?, MountId(0))),
         Err(error) => Err(error),
     }
 }

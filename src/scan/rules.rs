@@ -25,8 +25,7 @@ use crate::tree::{Digest, Stamp};
 
 /// The files that hold rules, strongest first. The last lies in a directory that is never
 /// listed, so it is looked for wherever there is a `.git`.
-pub(super) const RULE_FILES: [&str; 4] =
-    [".stakeoutignore", ".ignore", ".gitignore", ".git/info/exclude"];
+pub const RULE_FILES: [&str; 4] = [".stakeoutignore", ".ignore", ".gitignore", ".git/info/exclude"];
 
 /// Kinds from this index on are git's own, and end at the repository.
 const FIRST_OF_GIT: usize = 2;

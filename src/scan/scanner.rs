@@ -9,6 +9,7 @@
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
@@ -24,6 +25,7 @@ use super::mounts::Mounts;
 use super::pulse::Pulse;
 use super::racy::Racy;
 use super::root::KnownRoot;
+use super::scope::{Directory, MountId, Scope};
 use super::touched::{Progress, Slot, slots_of};
 use super::way::{Way, most_held};
 use super::{Plan, Trouble, Verb, baseline::Baseline};
@@ -54,6 +56,10 @@ pub struct Scanner {
     pub(super) inodes: Inodes,
     pub(super) pulse: Arc<Pulse>,
     mounts: Mounts,
+    /// Whether something was mounted or unmounted since the last look at everything.
+    is_remounted: bool,
+    /// How often directories came or went.
+    tidied: u64,
     pub(super) is_first: bool,
     /// How many directories may be held open.
     pub(super) most_held: usize,
@@ -87,6 +93,8 @@ impl Scanner {
             pulse: Arc::new(Pulse::new(plan.roots.len())),
             inodes: Inodes::default(),
             mounts: Mounts::watch(),
+            is_remounted: false,
+            tidied: 0,
             most_held: most_held(),
             is_wide: false,
             roots: plan.roots.iter().cloned().map(KnownRoot::new).collect(),
@@ -115,6 +123,21 @@ impl Scanner {
         &self.snapshot
     }
 
+    /// The known directories, sorted by path.
+    pub fn directories(&self) -> impl Iterator<Item = Directory<'_>> {
+        self.dirs.directories()
+    }
+
+    /// The mount that the directory shown as `path` lies on.
+    pub fn mount_of(&self, path: &Path) -> Option<MountId> {
+        self.dirs.get(self.dirs.at(path)?).map(|dir| dir.mount_id)
+    }
+
+    /// A number that is another whenever other directories are known.
+    pub fn tidied(&self) -> u64 {
+        self.tidied
+    }
+
     /// When the next stamp that proves nothing yet can be proven by another look; `None` once
     /// all are.
     pub fn next_proof(&self) -> Option<Instant> {
@@ -125,9 +148,14 @@ impl Scanner {
     /// Looks at the whole tree. The first look reads no content: its files have no digest until
     /// [`Scanner::read_baseline`] fills them in, or until they change.
     pub fn look(&mut self) -> Look {
+        self.look_at(&Scope::Everything)
+    }
+
+    /// Looks at a part of the tree, and at what is new in it.
+    pub fn look_at(&mut self, scope: &Scope) -> Look {
         let now = Instant::now();
         let mut progress = Progress { troubles: self.open_roots(), ..Progress::default() };
-        let mut queue = self.check_all(now, &mut progress);
+        let mut queue = self.check_all(scope, now, &mut progress);
         let mut asked_again = HashSet::new();
         while !queue.is_empty() {
             queue = self.list_all(&queue, &mut asked_again, &mut progress);
@@ -209,17 +237,22 @@ impl Scanner {
     }
 
     /// Checks what is known under every root that could be opened; gives what has to be listed.
-    fn check_all(&mut self, now: Instant, progress: &mut Progress) -> Vec<DirId> {
+    fn check_all(&mut self, scope: &Scope, now: Instant, progress: &mut Progress) -> Vec<DirId> {
         let mut queue = Vec::new();
         for index in 0..self.roots.len() {
             queue.extend(self.refresh_root(index, progress));
         }
         let (dirs, roots) = (&self.dirs, &self.roots);
-        let same_mounts = !self.mounts.may_have_changed();
+        self.is_remounted |= self.mounts.may_have_changed();
+        // What is held is proven by the directories above, which only a look at everything asks.
+        let is_all = matches!(scope, Scope::Everything);
+        let same_mounts = is_all && !self.is_remounted;
+        self.is_remounted &= !is_all;
+        let ids = scope.ids(dirs);
         let asker = Asker { inodes: &self.inodes, pulse: &self.pulse, now, same_mounts };
         let batch = if self.is_wide { 1 } else { BATCH };
         let checked: Vec<(DirId, Check)> = self.pool.install(|| {
-            let known = dirs.order().par_iter().with_min_len(batch);
+            let known = ids.par_iter().with_min_len(batch);
             let checks = known.filter_map(|&id| {
                 let dir = dirs.get(id)?;
                 let root = roots[dir.root].now.as_ref()?;
@@ -290,7 +323,9 @@ impl Scanner {
 
     /// Makes what was found the known state, and a snapshot of it.
     fn commit(&mut self, progress: &mut Progress) {
-        let mut is_new = self.dirs.tidy() || progress.is_new;
+        let is_other_tree = self.dirs.tidy();
+        self.tidied += u64::from(is_other_tree);
+        let mut is_new = is_other_tree || progress.is_new;
         for (id, slots) in progress.touched.drain() {
             let entries = slots.into_iter().map(|(name, slot)| match slot {
                 Slot::Is(entry) => (name, entry),

@@ -12,6 +12,19 @@ pub struct Ailments {
 }
 
 impl Ailments {
+    /// Takes note of the troubles of a look at a part of the tree, which tells of no end. Gives
+    /// those that are new, or of another kind than before.
+    pub fn looked_at_part(&mut self, troubles: Vec<Trouble>) -> Vec<Trouble> {
+        let mut begun = Vec::new();
+        for trouble in troubles {
+            let before = self.present.insert(trouble.path.clone(), trouble.clone());
+            if before.is_none_or(|old| old.errno != trouble.errno) {
+                begun.push(trouble);
+            }
+        }
+        begun
+    }
+
     /// Takes note of all troubles of one look. Gives those that are new, or of another kind
     /// than before, and the paths that have none any more.
     pub fn looked(&mut self, troubles: Vec<Trouble>) -> (Vec<Trouble>, Vec<PathBuf>) {
@@ -47,5 +60,9 @@ mod tests {
         assert_eq!(changed, (vec![worse], vec!["b".into()]));
         assert_eq!(ailments.looked(vec![]), (vec![], vec!["a".into()]));
         assert_eq!(ailments.looked(vec![]), (vec![], vec![]));
+        assert_eq!(ailments.looked_at_part(vec![one.clone()]), std::slice::from_ref(&one));
+        assert_eq!(ailments.looked_at_part(vec![one]), []);
+        assert_eq!(ailments.looked_at_part(vec![]), []);
+        assert_eq!(ailments.looked(vec![]), (vec![], vec!["a".into()]));
     }
 }

@@ -7,15 +7,13 @@ use std::time::{Duration, Instant};
 pub enum Interval {
     /// Always so often.
     Fixed(Duration),
-    /// As often as the CPU budget allows: looking takes at most 2 % of one core, and comes every
-    /// 200 ms at the most often and every 5 s at the least.
-    Budget,
+    /// As often as the CPU budget allows: looking takes at most so many thousandths of one core,
+    /// and comes every 200 ms at the most often and every 5 s at the least.
+    Budget(u32),
 }
 
 const SHORTEST: Duration = Duration::from_millis(200);
 const LONGEST: Duration = Duration::from_secs(5);
-/// 2 %, as a divisor.
-const BUDGET: u32 = 50;
 
 /// Chooses the time of the next look.
 #[derive(Clone, Copy, Debug)]
@@ -43,9 +41,9 @@ impl Cadence {
     pub fn interval(&self) -> Duration {
         match self.interval {
             Interval::Fixed(interval) => interval,
-            Interval::Budget => {
+            Interval::Budget(thousandths) => {
                 let cost = self.cost.unwrap_or_default();
-                cost.saturating_mul(BUDGET).clamp(SHORTEST, LONGEST)
+                (cost.saturating_mul(1000) / thousandths.max(1)).clamp(SHORTEST, LONGEST)
             }
         }
     }
@@ -67,18 +65,21 @@ mod tests {
     #[test]
     fn the_budget_sets_the_interval_within_its_bounds() {
         let interval = |cost| {
-            let mut cadence = Cadence::new(Interval::Budget);
+            let mut cadence = Cadence::new(Interval::Budget(20));
             cadence.looked(cost);
             cadence.interval()
         };
         assert_eq!(interval(MS), 200 * MS);
         assert_eq!(interval(20 * MS), 1000 * MS);
         assert_eq!(interval(Duration::from_secs(3)), Duration::from_secs(5));
+        let mut lavish = Cadence::new(Interval::Budget(100));
+        lavish.looked(40 * MS);
+        assert_eq!(lavish.interval(), 400 * MS);
     }
 
     #[test]
     fn one_slow_look_does_not_change_the_pace() {
-        let mut cadence = Cadence::new(Interval::Budget);
+        let mut cadence = Cadence::new(Interval::Budget(20));
         for cost in [10, 10, 50, 10] {
             cadence.looked(cost * MS);
         }

@@ -1,17 +1,28 @@
 //! When to look, and when what was seen is settled.
 //!
-//! [`Cadence`], [`Settle`] and [`Silence`] decide and are pure; [`watch()`] makes the thread that
-//! asks them and looks, and another that sees to it that the first is not stuck. It is the only one that touches the watched file system: should that hang, nothing
-//! else does.
+//! [`Cadence`], [`Agenda`], [`Trusts`], [`HotSet`], [`Settle`] and [`Silence`] decide and are pure;
+//! [`watch()`] makes the thread that asks them and looks, and another that sees to it that the
+//! first is not stuck. It is the only one that touches the watched file system: should that hang,
+//! nothing else does. Native events (`native`) are hints: they only make it look at once.
 
+mod agenda;
 mod ailments;
+mod answers;
 mod cadence;
+mod hot;
+mod native;
+mod report;
 mod settle;
 mod silence;
+mod trust;
 mod watcher;
 
+pub use agenda::{Agenda, Due};
 pub use ailments::Ailments;
 pub use cadence::{Cadence, Interval};
+pub use hot::HotSet;
+pub use report::{Report, Timing};
 pub use settle::{Settle, Verdict};
 pub use silence::{Said, Silence};
-pub use watcher::{Report, Timing, watch};
+pub use trust::{Mode, Trusts, Verdict as TrustVerdict};
+pub use watcher::{SAFETY_NET, watch};

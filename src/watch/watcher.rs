@@ -1,86 +1,31 @@
 //! The watcher: the thread that looks, and reports what settled.
 
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::io;
-use std::path::PathBuf;
-use std::sync::{Arc, Weak};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
-use super::{Ailments, Cadence, Interval, Said, Settle, Silence, Verdict};
-use crate::scan::{Pulse, Scanner, Trouble};
-use crate::tree::{Change, Place, Snapshot, apply, diff};
-
-/// How watching is timed.
-#[derive(Clone, Copy, Debug)]
-pub struct Timing {
-    /// How often to look.
-    pub interval: Interval,
-    /// How long nothing must change before what changed counts.
-    pub debounce: Duration,
-    /// How long to wait for that at the most.
-    pub max_wait: Duration,
-}
-
-/// What the watcher has to say.
-#[derive(Debug)]
-pub enum Report {
-    /// A root cannot be watched at all. Nothing follows.
-    Unwatchable {
-        /// As the user typed it.
-        path: PathBuf,
-        /// Why.
-        reason: String,
-    },
-    /// The watcher failed, by a fault of ours. Nothing follows.
-    Failed,
-    /// The tree was seen for the first time.
-    First {
-        /// How many files and links there are.
-        entries: usize,
-        /// How long it took.
-        took: Duration,
-    },
-    /// The time between looks, as it was chosen from what the second one cost.
-    Pace(Duration),
-    /// The digests of all files are known: from now on a mere touch of one is no change.
-    Baseline {
-        /// How long it took in the background.
-        took: Duration,
-    },
-    /// The tree settled on other content.
-    Changed {
-        /// What is different from the last time.
-        changes: Vec<Change>,
-        /// From the first sight of a change until it was settled.
-        settling: Duration,
-    },
-    /// Something cannot be read, as of now; what is known of it stands.
-    Troubles(Vec<Trouble>),
-    /// It can be read again, or is gone.
-    Recovered(Vec<PathBuf>),
-    /// A root's file system has not answered for so long. Nothing is seen until it does.
-    Silent {
-        /// As the user typed it.
-        path: PathBuf,
-        /// For how long.
-        waited: Duration,
-    },
-    /// It answers again.
-    Answers {
-        /// As the user typed it.
-        path: PathBuf,
-        /// For how long it did not.
-        waited: Duration,
-    },
-}
+use super::agenda::rest_after_hints;
+use super::answers::see_to_answers;
+use super::native::{Hints, Native};
+use super::{
+    Agenda, Ailments, Cadence, Due, HotSet, Interval, Mode, Report, Settle, Timing, TrustVerdict,
+    Trusts, Verdict,
+};
+use crate::scan::{MountId, RULE_FILES, Scanner, Scope, Trouble};
+use crate::tree::{Change, Dir, Place, Snapshot, apply, diff};
 
 /// While the baseline is read, it takes at most one part in so many of the time.
 const BASELINE_SHARE: u32 = 10;
 
-/// How often to see whether roots answer.
-const PULSE: Duration = Duration::from_secs(1);
+/// How often to look at everything where events are trusted.
+pub const SAFETY_NET: Duration = Duration::from_secs(10);
 
 /// Watches from threads of its own, until `send` says that nobody listens any more.
 ///
@@ -94,48 +39,38 @@ pub fn watch(
     let send = Arc::new(send);
     see_to_answers(&scanner, Arc::clone(&send))?;
     let send = Sender(send);
+    let native = match timing.mode {
+        Mode::Poll => None,
+        Mode::Auto | Mode::Native => match Native::new() {
+            Ok(native) => Some(native),
+            Err(errno) => {
+                (send.0)(Report::Unheard { errno: errno.raw_os_error(), watched: 0 });
+                None
+            }
+        },
+    };
+    let mode = if native.is_some() { timing.mode } else { Mode::Poll };
+    let now = Instant::now();
     let watcher = Watcher {
         base: Snapshot::default(),
         latest: Snapshot::default(),
+        interval: timing.interval,
         cadence: Cadence::new(timing.interval),
+        agenda: Agenda::new(now),
         settle: Settle::new(timing.debounce, timing.max_wait),
+        moving: BTreeSet::new(),
+        hot: HotSet::default(),
+        hot_cost: Duration::ZERO,
+        trusts: Trusts::new(mode),
+        native,
+        hints: Hints::default(),
+        hints_rest: now,
+        synced: None,
         ailments: Ailments::default(),
         scanner,
         send,
     };
     thread::Builder::new().name("watch".into()).spawn(move || watcher.run())?;
-    Ok(())
-}
-
-/// Tells of roots that do not answer, from a thread that never asks them, for as long as the
-/// scanner lives.
-fn see_to_answers(
-    scanner: &Scanner,
-    send: Arc<impl Fn(Report) -> bool + Send + Sync + 'static>,
-) -> io::Result<()> {
-    let labels: Vec<PathBuf> = scanner.roots().iter().map(|root| root.label.clone()).collect();
-    let pulse: Weak<Pulse> = Arc::downgrade(scanner.pulse());
-    let see = move || {
-        let mut silence = Silence::default();
-        while let Some(pulse) = pulse.upgrade() {
-            for said in silence.heard(Instant::now(), pulse.waiting()) {
-                let report = match said {
-                    Said::Silent(root, waited) => {
-                        Report::Silent { path: labels[root].clone(), waited }
-                    }
-                    Said::Answers(root, waited) => {
-                        Report::Answers { path: labels[root].clone(), waited }
-                    }
-                };
-                if !send(report) {
-                    return;
-                }
-            }
-            drop(pulse);
-            thread::sleep(PULSE);
-        }
-    };
-    thread::Builder::new().name("pulse".into()).spawn(see)?;
     Ok(())
 }
 
@@ -145,8 +80,24 @@ struct Watcher<F: Fn(Report) -> bool> {
     base: Snapshot,
     /// What was seen last.
     latest: Snapshot,
+    interval: Interval,
     cadence: Cadence,
+    agenda: Agenda,
     settle: Settle,
+    /// Where something changed that is not settled yet.
+    moving: BTreeSet<Arc<Path>>,
+    hot: HotSet,
+    /// What the last look at nothing but the hot set cost.
+    hot_cost: Duration,
+    trusts: Trusts,
+    /// None where events are not wanted, or cannot be had.
+    native: Option<Native>,
+    /// What events told since the last look.
+    hints: Hints,
+    /// Until then no events are followed, see [`rest_after_hints`].
+    hints_rest: Instant,
+    /// For which [`Scanner::tidied`] directories are watched.
+    synced: Option<u64>,
     ailments: Ailments,
     send: Sender<F>,
 }
@@ -168,7 +119,7 @@ impl<F: Fn(Report) -> bool> Drop for Sender<F> {
 impl<F: Fn(Report) -> bool> Watcher<F> {
     fn run(mut self) {
         // `Over` is the only way out, and no error.
-        _ = self.check().and_then(|()| self.first()).and_then(|next| self.keep_looking(next));
+        _ = self.check().and_then(|()| self.first()).and_then(|()| self.keep_looking());
     }
 
     /// What is not there when watching begins was mistyped; what vanishes later is trouble. Asked
@@ -191,25 +142,29 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
         if (self.send.0)(report) { Ok(()) } else { Err(Over) }
     }
 
-    fn first(&mut self) -> Result<Instant, Over> {
+    fn first(&mut self) -> Result<(), Over> {
         let began = Instant::now();
         let look = self.scanner.look();
         self.scanner.read_recent();
         self.latest = self.scanner.snapshot().clone();
         self.base = self.latest.clone();
         let ended = Instant::now();
-        self.ail(look.troubles)?;
+        self.ail(&Scope::Everything, look.troubles)?;
         self.send(Report::First { entries: self.base.len(), took: ended - began })?;
-        Ok(self.cadence.next(began, ended))
+        self.agenda = Agenda::new(self.cadence.next(began, ended));
+        self.listen()?;
+        // What changed before there were watches made no event; the next look finds it.
+        self.hints.everywhere = true;
+        Ok(())
     }
 
-    fn keep_looking(&mut self, mut next: Instant) -> Result<(), Over> {
+    fn keep_looking(&mut self) -> Result<(), Over> {
         let mut baseline_at = self.scanner.baseline_after().map(|wait| Instant::now() + wait);
         let baseline_began = Instant::now();
         loop {
             let now = Instant::now();
-            if next <= now {
-                next = self.look()?;
+            if let Some(due) = self.agenda.take(now) {
+                self.look(due)?;
             } else if baseline_at.is_some_and(|at| at <= now) {
                 let more = self.fill();
                 let rest = now.elapsed() * (BASELINE_SHARE - 1);
@@ -218,25 +173,139 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
                     self.send(Report::Baseline { took: baseline_began.elapsed() })?;
                 }
             } else {
-                let until = baseline_at.map_or(next, |at| at.min(next));
-                thread::sleep(until - now);
+                let next = self.agenda.next();
+                self.wait(baseline_at.map_or(next, |at| at.min(next)) - now);
             }
         }
     }
 
-    fn look(&mut self) -> Result<Instant, Over> {
+    /// Waits so long, or until an event tells where to look before that.
+    fn wait(&mut self, most: Duration) {
+        let Some(native) = &self.native else { return thread::sleep(most) };
+        if self.agenda.hints.is_none() {
+            native.wait(most);
+            self.take_hints();
+        } else {
+            thread::sleep(most);
+        }
+    }
+
+    /// Takes the events that there are, and puts a look at what they tell of on the agenda.
+    fn take_hints(&mut self) {
+        let Some(native) = &mut self.native else { return };
+        let latest = &self.latest;
+        let hints = native.take(|dir, name| {
+            let is_rule_file = RULE_FILES.iter().any(|file| file.as_bytes() == name);
+            // A root that is a single file is an entry without a name.
+            let is_entry = |dir: &Arc<Dir>| {
+                dir.get(OsStr::from_bytes(name)).or_else(|| dir.get(OsStr::new(""))).is_some()
+            };
+            is_rule_file || latest.dir(dir).is_some_and(is_entry)
+        });
+        self.hints.dirs.extend(hints.dirs);
+        self.hints.everywhere |= hints.everywhere;
+        if hints.everywhere {
+            self.agenda.everything = Instant::now();
+        } else if !self.hints.dirs.is_empty() {
+            self.agenda.hints = Some(self.hints_rest.max(Instant::now()));
+        }
+    }
+
+    /// Watches for events what is known now.
+    fn listen(&mut self) -> Result<(), Over> {
+        let tidied = Some(self.scanner.tidied());
+        if self.synced != tidied {
+            let mut verdicts = Vec::new();
+            for dir in self.scanner.directories() {
+                if let Some(verdict) = self.trusts.met(dir.mount, dir.is_local) {
+                    verdicts.push((dir.path.to_path_buf(), verdict));
+                }
+            }
+            for (path, verdict) in verdicts {
+                self.report_trust(path, verdict)?;
+            }
+        }
+        let Some(native) = &mut self.native else {
+            self.synced = tidied;
+            return Ok(());
+        };
+        if self.synced == tidied && !native.is_stale() {
+            return Ok(());
+        }
+        self.synced = tidied;
+        let trusts = &self.trusts;
+        let synced =
+            native.sync(self.scanner.directories().filter(|dir| trusts.wants_events(dir.is_local)));
+        let watched = native.len();
+        self.hints.dirs.extend(synced.new);
+        if let Some(errno) = synced.refused {
+            let mounts: BTreeSet<MountId> =
+                self.scanner.directories().map(|dir| dir.mount).collect();
+            // Not said again for as long as nothing is trusted anyway.
+            let is_news =
+                mounts.into_iter().filter_map(|mount| self.trusts.unwatched(mount)).count() > 0;
+            if is_news {
+                self.send(Report::Unheard { errno: errno.raw_os_error(), watched })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Which part of the tree is due.
+    fn scope(&mut self, due: Due, now: Instant) -> Scope {
+        let looks_at_untrusted = due.untrusted || due.settling;
+        let is_all = due.everything || self.hints.everywhere;
+        if is_all || looks_at_untrusted && !self.trusts.is_any_full() {
+            return Scope::Everything;
+        }
+        let mut dirs = match due.hot {
+            true => self.hot.dirs(now),
+            false => BTreeSet::new(),
+        };
+        dirs.extend(self.hints.dirs.iter().chain(&self.moving).cloned());
+        let mounts = self.trusts.untrusted().filter(|_| looks_at_untrusted).collect();
+        Scope::Part { mounts, dirs }
+    }
+
+    fn look(&mut self, due: Due) -> Result<(), Over> {
         let (began, costs_from) = (Instant::now(), cpu_time());
-        let look = self.scanner.look();
-        let moved = self.take(look.snapshot, look.hidden);
+        let scope = self.scope(due, began);
+        let told = std::mem::take(&mut self.hints);
+        let look = self.scanner.look_at(&scope);
+        let read = look.read;
+        let changes = self.take(look.snapshot, look.hidden);
         let ended = Instant::now();
-        if self.cadence.looked(cpu_time().saturating_sub(costs_from)) {
+        let cost = cpu_time().saturating_sub(costs_from);
+        let is_all = matches!(scope, Scope::Everything);
+        if is_all && self.cadence.looked(cost) {
             self.send(Report::Pace(self.cadence.interval()))?;
         }
-        self.ail(look.troubles)?;
-        match self.settle.looked(began, ended, moved) {
+        if due == (Due { hot: true, ..Due::default() }) {
+            self.hot_cost = cost;
+        }
+        self.ail(&scope, look.troubles)?;
+        if due.hints {
+            self.hints_rest = ended + rest_after_hints(ended - began);
+        }
+        // Whatever was seen has made its event by now.
+        self.take_hints();
+        for change in &changes {
+            self.judge(change, &told, ended)?;
+        }
+        self.listen()?;
+        if !self.hints.dirs.is_empty() && self.agenda.hints.is_none() {
+            self.agenda.hints = Some(self.hints_rest.max(ended));
+        }
+        self.plan(due, is_all, (began, ended), !changes.is_empty() || read > 0);
+        if changes.is_empty() && !is_all && !due.proves_rest() {
+            return Ok(());
+        }
+        match self.settle.looked(began, ended, !changes.is_empty()) {
             Verdict::Quiet => {}
-            Verdict::LookAgain(next) => return Ok(next.min(self.cadence.next(began, ended))),
+            Verdict::LookAgain(next) => self.agenda.settling = Some(next),
             Verdict::Settled { since } => {
+                self.agenda.settling = None;
+                self.moving.clear();
                 let changes = diff(&self.base, &self.latest);
                 self.base = self.latest.clone();
                 // What was changed and changed back is no change.
@@ -245,24 +314,82 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
                 }
             }
         }
-        Ok(self.cadence.next(began, ended))
+        Ok(())
     }
 
-    /// Takes a new snapshot as the latest; says whether its content is another than before.
-    fn take(&mut self, snapshot: Snapshot, hidden: Vec<Place>) -> bool {
+    /// Learns from a change that a look found.
+    fn judge(&mut self, change: &Change, told: &Hints, now: Instant) -> Result<(), Over> {
+        let place = change.place();
+        let dir = &place.dir;
+        self.moving.insert(Arc::clone(dir));
+        // A directory that came or went shows in the one above it, which events told of.
+        let Some(mount) = self.scanner.mount_of(dir) else { return Ok(()) };
+        let hints = [told, &self.hints];
+        let was_told = hints.iter().any(|hints| hints.everywhere || hints.dirs.contains(dir));
+        // What is not watched yet could not tell.
+        if self.native.as_ref().is_some_and(|native| native.watches(dir))
+            && let Some(verdict) = self.trusts.changed(mount, was_told)
+        {
+            self.report_trust(place.path(), verdict)?;
+        }
+        let has_budget = matches!(self.interval, Interval::Budget(_));
+        if has_budget && (self.native.is_none() || self.trusts.is_deaf(mount)) {
+            self.hot.changed(dir, now);
+        }
+        Ok(())
+    }
+
+    fn report_trust(&self, path: PathBuf, verdict: TrustVerdict) -> Result<(), Over> {
+        self.send(Report::Trust { path, verdict })
+    }
+
+    /// Puts the next looks on the agenda, after one that went from `began` to `ended`.
+    fn plan(
+        &mut self,
+        due: Due,
+        is_all: bool,
+        (began, ended): (Instant, Instant),
+        is_unproven: bool,
+    ) {
+        let pace = self.cadence.next(began, ended);
+        let is_fixed = matches!(self.interval, Interval::Fixed(_));
+        if is_fixed || !self.trusts.is_any_full() {
+            if is_all || due.everything {
+                self.agenda.everything = pace;
+            }
+            self.agenda.everything = self.agenda.everything.min(pace);
+            self.agenda.untrusted = None;
+        } else {
+            if is_all || due.everything {
+                self.agenda.everything = began + SAFETY_NET;
+            }
+            let is_any = self.trusts.untrusted().next().is_some();
+            self.agenda.untrusted = is_any.then(|| self.agenda.untrusted.unwrap_or(pace).min(pace));
+            // What was just read may have been changed once more in the same instant.
+            if let Some(proof) = self.scanner.next_proof().filter(|_| is_unproven) {
+                self.agenda.everything = self.agenda.everything.min(proof.max(pace));
+            }
+        }
+        let is_hot = !self.hot.dirs(ended).is_empty();
+        self.agenda.hot =
+            is_hot.then(|| self.agenda.hot.unwrap_or_else(|| ended + HotSet::rest(self.hot_cost)));
+    }
+
+    /// Takes a new snapshot as the latest; gives how its content differs from the one before.
+    fn take(&mut self, snapshot: Snapshot, hidden: Vec<Place>) -> Vec<Change> {
         if !hidden.is_empty() {
             let gone: Vec<Change> =
                 hidden.into_iter().map(|place| Change::Removed { place }).collect();
             self.base = apply(&gone, &self.base);
             self.latest = apply(&gone, &self.latest);
         }
-        let moved = !diff(&self.latest, &snapshot).is_empty();
+        let changes = diff(&self.latest, &snapshot);
         self.latest = snapshot;
         // Fresher stamps and more digests for the same content.
         if diff(&self.base, &self.latest).is_empty() {
             self.base = self.latest.clone();
         }
-        moved
+        changes
     }
 
     /// Reads some more of the baseline; says whether there is more to read.
@@ -272,8 +399,11 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
         filled.is_more
     }
 
-    fn ail(&mut self, troubles: Vec<Trouble>) -> Result<(), Over> {
-        let (begun, ended) = self.ailments.looked(troubles);
+    fn ail(&mut self, scope: &Scope, troubles: Vec<Trouble>) -> Result<(), Over> {
+        let (begun, ended) = match scope {
+            Scope::Everything => self.ailments.looked(troubles),
+            Scope::Part { .. } => (self.ailments.looked_at_part(troubles), Vec::new()),
+        };
         if !begun.is_empty() {
             self.send(Report::Troubles(begun))?;
         }

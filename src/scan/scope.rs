@@ -1,0 +1,71 @@
+//! A scope: which of the known directories a look asks.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::forest::{DirId, Forest};
+use super::mount::Mount;
+
+/// Which mount a directory lies on, as its kernel numbers them; 0 for all of them where it does
+/// not (Linux before 5.8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MountId(pub u64);
+
+/// What to look at. What is outside counts as it was known.
+#[derive(Clone, Debug)]
+pub enum Scope {
+    /// The whole tree.
+    Everything,
+    /// The directories on these mounts, and these directories. Those that are not known are
+    /// passed over.
+    Part {
+        /// All of what lies on them.
+        mounts: BTreeSet<MountId>,
+        /// As paths to show, without what is below them.
+        dirs: BTreeSet<Arc<Path>>,
+    },
+}
+
+/// A known directory, as who watches it needs it.
+#[derive(Clone, Copy, Debug)]
+pub struct Directory<'a> {
+    /// The path that is shown.
+    pub path: &'a Arc<Path>,
+    /// The mount that it lies on.
+    pub mount: MountId,
+    /// Whether that is a file system of this kernel: all changes of it pass through here.
+    pub is_local: bool,
+    /// Whether it stands for a root that is a single file, which `path` leads to.
+    pub is_single: bool,
+}
+
+impl Scope {
+    /// The ids of the directories in it, sorted by path.
+    pub(super) fn ids<'a>(&self, dirs: &'a Forest) -> Cow<'a, [DirId]> {
+        let Scope::Part { mounts, dirs: paths } = self else { return dirs.order().into() };
+        let is_on = |id: &DirId| dirs.get(*id).is_some_and(|dir| mounts.contains(&dir.mount_id));
+        let mut ids: Vec<DirId> = match mounts.is_empty() {
+            true => Vec::new(),
+            false => dirs.order().iter().copied().filter(is_on).collect(),
+        };
+        ids.extend(paths.iter().filter_map(|path| dirs.at(path)));
+        ids.sort_unstable();
+        ids.dedup();
+        ids.into()
+    }
+}
+
+impl Forest {
+    /// The directories that may change, as they were known when the last look ended.
+    pub(super) fn directories(&self) -> impl Iterator<Item = Directory<'_>> {
+        let known = self.order().iter().filter_map(|id| self.get(*id));
+        known.filter(|dir| dir.mount != Mount::Pseudo).map(|dir| Directory {
+            path: &dir.path,
+            mount: dir.mount_id,
+            is_local: dir.mount == Mount::Local,
+            is_single: dir.single.is_some(),
+        })
+    }
+}

@@ -1,0 +1,192 @@
+//! Native events: what inotify(7) tells of the known directories. They are only hints: they say
+//! where to look, and the look decides.
+
+use std::collections::{BTreeSet, HashMap};
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
+use rustix::io::Errno;
+
+use crate::scan::Directory;
+
+/// Everything that may change what a look finds. Reading and opening are not in it, so that our
+/// own looks make no events. Writing through a mapping shows only as the file is closed.
+const EVENTS: WatchFlags = WatchFlags::MODIFY
+    .union(WatchFlags::ATTRIB)
+    .union(WatchFlags::CLOSE_WRITE)
+    .union(WatchFlags::CREATE)
+    .union(WatchFlags::DELETE)
+    .union(WatchFlags::MOVE)
+    .union(WatchFlags::DELETE_SELF)
+    .union(WatchFlags::MOVE_SELF);
+
+/// The directory is not what its path means any more.
+const LEFT: ReadFlags = ReadFlags::DELETE_SELF
+    .union(ReadFlags::MOVE_SELF)
+    .union(ReadFlags::IGNORED)
+    .union(ReadFlags::UNMOUNT);
+
+/// Bytes for events: some hundred of them.
+const BUFFER: usize = 16 * 1024;
+
+/// Where something may have changed.
+#[derive(Debug, Default)]
+pub(super) struct Hints {
+    /// In these directories.
+    pub(super) dirs: BTreeSet<Arc<Path>>,
+    /// There were more events than the kernel keeps (IN_Q_OVERFLOW): it may be anywhere.
+    pub(super) everywhere: bool,
+}
+
+/// Watches on directories.
+#[derive(Debug)]
+pub(super) struct Native {
+    inotify: OwnedFd,
+    /// One watch may stand for several paths, where a directory is mounted twice.
+    paths: HashMap<i32, Vec<Arc<Path>>>,
+    watches: HashMap<Arc<Path>, i32>,
+    /// Whether a directory was lost that may be there again under its path.
+    is_stale: bool,
+    buffer: Box<[MaybeUninit<u8>]>,
+}
+
+/// What came of watching what is known now.
+#[derive(Debug, Default)]
+pub(super) struct Synced {
+    /// Directories that are watched from now on. What came into them before has made no event.
+    pub(super) new: BTreeSet<Arc<Path>>,
+    /// Why some could not be, as a limit on watches is reached.
+    pub(super) refused: Option<Errno>,
+}
+
+impl Native {
+    /// No watches yet.
+    ///
+    /// # Errors
+    /// `EMFILE` where this user has no instance left (fs.inotify.max_user_instances).
+    pub(super) fn new() -> Result<Self, Errno> {
+        Ok(Self {
+            inotify: inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?,
+            paths: HashMap::new(),
+            watches: HashMap::new(),
+            is_stale: false,
+            buffer: vec![MaybeUninit::uninit(); BUFFER].into(),
+        })
+    }
+
+    /// Whether it is watched.
+    pub(super) fn watches(&self, dir: &Path) -> bool {
+        self.watches.contains_key(dir)
+    }
+
+    /// Whether a directory may have to be watched anew.
+    pub(super) fn is_stale(&self) -> bool {
+        self.is_stale
+    }
+
+    /// Watches these directories, and no others.
+    pub(super) fn sync<'a>(&mut self, dirs: impl Iterator<Item = Directory<'a>>) -> Synced {
+        self.is_stale = false;
+        let dirs: HashMap<&Arc<Path>, Directory<'a>> = dirs.map(|dir| (dir.path, dir)).collect();
+        // First: a directory that moved then gets a new watch, not its old one.
+        let gone: Vec<Arc<Path>> =
+            self.watches.keys().filter(|path| !dirs.contains_key(path)).cloned().collect();
+        gone.iter().for_each(|path| self.leave(path));
+        let mut synced = Synced::default();
+        for (path, dir) in dirs {
+            if self.watches.contains_key(path) {
+                continue;
+            }
+            match inotify::add_watch(&self.inotify, path_on_disk(dir), EVENTS | WatchFlags::ONLYDIR)
+            {
+                Ok(watch) => {
+                    self.watches.insert(Arc::clone(path), watch);
+                    self.paths.entry(watch).or_default().push(Arc::clone(path));
+                    synced.new.insert(Arc::clone(path));
+                }
+                Err(errno @ (Errno::NOSPC | Errno::NOMEM)) => {
+                    synced.refused = Some(errno);
+                    break;
+                }
+                // It is gone or cannot be read, which the next look sees, too.
+                Err(_) => {}
+            }
+        }
+        synced
+    }
+
+    /// The number of directories that are watched.
+    pub(super) fn len(&self) -> usize {
+        self.watches.len()
+    }
+
+    /// Takes all events that there are. `is_entry` says whether a name in a directory is known:
+    /// writing to what is not (an ignored log file) is no hint.
+    pub(super) fn take(&mut self, is_entry: impl Fn(&Path, &[u8]) -> bool) -> Hints {
+        let mut hints = Hints::default();
+        let mut left = Vec::new();
+        let mut reader = Reader::new(&self.inotify, &mut self.buffer);
+        // EAGAIN ends it; nothing else can happen to it.
+        while let Ok(event) = reader.next() {
+            let flags = event.events();
+            hints.everywhere |= flags.contains(ReadFlags::QUEUE_OVERFLOW);
+            let Some(paths) = self.paths.get(&event.wd()) else { continue };
+            let is_about_names = flags.intersects(
+                ReadFlags::CREATE | ReadFlags::DELETE | ReadFlags::MOVED_FROM | ReadFlags::MOVED_TO,
+            );
+            for path in paths {
+                let is_hint = match event.file_name() {
+                    Some(name) => is_about_names || is_entry(path, name.to_bytes()),
+                    None => true,
+                };
+                if is_hint {
+                    hints.dirs.insert(Arc::clone(path));
+                }
+                if flags.intersects(LEFT) {
+                    left.push(Arc::clone(path));
+                }
+            }
+        }
+        for path in left {
+            self.is_stale = true;
+            self.leave(&path);
+        }
+        hints
+    }
+
+    /// Waits for an event, at most this long.
+    pub(super) fn wait(&self, most: Duration) {
+        let timeout = Timespec {
+            tv_sec: i64::try_from(most.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: most.subsec_nanos().into(),
+        };
+        // Whatever comes of it, the caller looks at the time.
+        _ = poll(&mut [PollFd::new(&self.inotify, PollFlags::IN)], Some(&timeout));
+    }
+
+    fn leave(&mut self, path: &Path) {
+        let Some(watch) = self.watches.remove(path) else { return };
+        let Some(paths) = self.paths.get_mut(&watch) else { return };
+        paths.retain(|other| **other != *path);
+        if paths.is_empty() {
+            self.paths.remove(&watch);
+            // It may have ended by itself.
+            _ = inotify::remove_watch(&self.inotify, watch);
+        }
+    }
+}
+
+/// The directory to watch: for a root that is a single file the one that it is in, since a save
+/// by renaming replaces the file.
+fn path_on_disk(dir: Directory<'_>) -> &Path {
+    let path = match dir.is_single {
+        true => dir.path.parent().unwrap_or(dir.path),
+        false => dir.path,
+    };
+    if path.as_os_str().is_empty() { Path::new(".") } else { path }
+}
