@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crate::engine::{Action, Echo, Engine, Event, Exit, Instance, NotStarted, Policy};
 use crate::process::routing::{Route, Routing};
 use crate::process::signals::{self, Received, Sender as Origin};
-use crate::process::{Children, Executed, Program, STOP_TYPED, Stdin};
+use crate::process::{Children, Program, STOP_TYPED, Stdin};
 use crate::scan::Scanner;
 use crate::ui::{Level, Log, describe, program, text};
 use crate::watch::{Report, Timing, watch};
@@ -43,7 +43,6 @@ pub struct Setup {
 enum Message {
     Report(Report),
     Signal(Received),
-    Executed(Executed),
 }
 
 /// An instance that is being stopped.
@@ -91,11 +90,8 @@ impl Dispatcher {
         let signal_sender = sender.clone();
         // A closed channel means that we are on our way out.
         signals::listen(move |received| _ = signal_sender.send(Message::Signal(received)))?;
-        let executed_sender = sender.clone();
         let stdin = setup.program.as_ref().map_or(Stdin::Null, Program::stdin);
-        let children = Children::new(stdin, move |executed| {
-            _ = executed_sender.send(Message::Executed(executed));
-        })?;
+        let children = Children::new(stdin)?;
         Ok(Self {
             engine: Engine::new(setup.policy),
             setup,
@@ -162,10 +158,6 @@ impl Dispatcher {
             let ended = match message {
                 Some(Message::Report(report)) => self.take_report(report),
                 Some(Message::Signal(received)) => self.take_signal(received),
-                Some(Message::Executed(executed)) => {
-                    let events = self.children.executed(executed);
-                    self.tell_all(events)
-                }
                 // Some time has passed.
                 None => None,
             };
@@ -329,8 +321,8 @@ impl Dispatcher {
             return None;
         }
         let actions = self.engine.handle(event, Instant::now());
-        if let Event::Exited(_, exit) = event {
-            self.say_exit(exit);
+        if let Event::Exited(instance, exit) = event {
+            self.say_exit(instance, exit);
         }
         let ended = self.act_all(actions);
         if let (Event::NotStarted(..), None) = (event, ended) {
@@ -363,8 +355,8 @@ impl Dispatcher {
                 self.log.write(Level::Problem, line);
                 self.children.kill(instance);
             }
-            Action::ReportUnkillable(_) => {
-                let alive = self.children.alive().unwrap_or_default();
+            Action::ReportUnkillable(instance) => {
+                let alive = self.children.alive(instance).unwrap_or_default();
                 let line = program::unkillable(&alive);
                 self.log.write(Level::Problem, line);
             }

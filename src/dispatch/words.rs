@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::{Dispatcher, Stopping};
-use crate::engine::{Event, Exit, Outlook};
+use crate::engine::{Event, Exit, Instance, Outlook};
 use crate::process::{Program, signals};
 use crate::scan::Trouble;
 use crate::tree::Change;
@@ -152,7 +152,7 @@ impl Dispatcher {
     }
 
     /// Says how the program ended, once the engine has decided what that leads to.
-    pub(super) fn say_exit(&self, exit: Exit) {
+    pub(super) fn say_exit(&self, instance: Instance, exit: Exit) {
         if let Some(Stopping { since, .. }) = self.stopping {
             let took = text::duration(since.elapsed());
             let line = format!("stopped after {took} ({})", program::exit(exit));
@@ -163,7 +163,7 @@ impl Dispatcher {
             true => Level::Event,
             false => Level::Problem,
         };
-        let left = self.children.alive().map_or(0, |alive| alive.len());
+        let left = self.children.alive(instance).map_or(0, |alive| alive.len());
         let command = text::command(&self.setup.command);
         self.log.write(level, program::ended(&command, exit, left, outlook));
     }

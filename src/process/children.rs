@@ -1,30 +1,26 @@
-//! The children: the instances that were started, and everything that descends from them.
+//! The children: the instances that were started, each behind its keeper.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::sync::mpsc;
-use std::thread;
+use std::iter;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, getpid, set_child_subreaper};
 
 use super::descendants::{Process, descendants};
-use super::reaper::{self, Change, Next};
+use super::keeper::{Keeper, Order, Started, Word};
+use super::reaper;
 use super::sentinel::Sentinel;
 use super::signals;
-use super::spawn::{Input, Outcome, Spawned, spawn};
+use super::spawn::Input;
 use super::terminal::Terminal;
 use super::{Program, Stdin};
 use crate::engine::{Event, Exit, Instance, NotStarted};
 
-/// All instances of which a process may be left. There is one at a time, so that whatever
-/// descends from us is the current one's.
+/// All instances of which a process may be left.
 #[derive(Debug)]
 pub struct Children {
     instances: BTreeMap<Instance, Group>,
-    /// To the thread that waits until a program is executed: on a dead mount that is for ever,
-    /// and must not hold up this thread.
-    outcomes: mpsc::Sender<(Instance, Outcome)>,
     /// Children that were here before us, as after `sh -c 'job & exec stakeout'`; by pid and
     /// start.
     strangers: BTreeSet<(i32, u64)>,
@@ -38,26 +34,24 @@ pub struct Children {
     typed: Option<Instant>,
 }
 
-/// An instance's process group.
+/// An instance: its process group, and what else descends from it.
 #[derive(Debug)]
 struct Group {
+    keeper: Keeper,
     /// The leader's pid, which is the group's id for as long as the group has members.
     leader: Pid,
-    is_executed: bool,
+    wants_terminal: bool,
+    /// Whether it executed its program, once that is known.
+    executed: Option<Result<(), NotStarted>>,
     exit: Option<Exit>,
+    /// Whether its keeper is there. One that was killed has left us what it kept.
+    has_keeper: bool,
+    /// Whether nothing of it is left.
+    is_empty: bool,
     /// Whether nothing of it may live on. What is found of it later is killed then, too.
     is_killed: bool,
     /// Whether it may die by SIGINT or SIGQUIT since we sent that.
     is_explained: bool,
-}
-
-/// Whether an instance's program was executed.
-#[derive(Clone, Copy, Debug)]
-pub struct Executed {
-    /// Which.
-    pub instance: Instance,
-    /// Why not, if it was not.
-    pub result: Result<(), NotStarted>,
 }
 
 /// What reaping gave.
@@ -82,29 +76,21 @@ const SENTINEL_TAKES: Duration = Duration::from_secs(1);
 const KILL_ROUNDS: usize = 64;
 
 impl Children {
-    /// No children yet. From here on, what descends from us and loses its parent becomes our
-    /// child (prctl(2), PR_SET_CHILD_SUBREAPER), as it does for PID 1 anyway. `send` is told,
-    /// from a thread of its own, of each program whether it was executed.
+    /// No children yet.
     ///
     /// # Errors
-    /// When that thread or process cannot be made.
-    pub fn new(stdin: Stdin, send: impl Fn(Executed) + Send + 'static) -> io::Result<Self> {
-        // Only kernels before 3.4 do not know it.
+    /// When the sentinel's process cannot be made.
+    pub fn new(stdin: Stdin) -> io::Result<Self> {
+        // Should somebody kill a keeper, what it kept becomes ours. Only kernels before 3.4 do
+        // not know it.
         _ = set_child_subreaper(Some(getpid()));
-        let (outcomes, pending) = mpsc::channel::<(Instance, Outcome)>();
-        thread::Builder::new().name("exec".into()).spawn(move || {
-            for (instance, outcome) in pending {
-                send(Executed { instance, result: outcome.wait() });
-            }
-        })?;
-        let strangers = descendants(|_| false).unwrap_or_default();
+        let strangers = descendants(getpid()).unwrap_or_default();
         let strangers = strangers.iter().map(|process| (process.pid, process.started));
         let strangers = strangers.collect();
         let terminal = if stdin == Stdin::Inherit { Terminal::new() } else { None };
         let sentinel = terminal.as_ref().map(|_| Sentinel::new()).transpose()?;
         Ok(Self {
             instances: BTreeMap::new(),
-            outcomes,
             strangers,
             terminal,
             sentinel,
@@ -113,7 +99,8 @@ impl Children {
         })
     }
 
-    /// Starts `program` as this instance, and gives its pid.
+    /// Starts `program` as this instance, and gives its pid. Whether it was executed is an event
+    /// that follows: on a dead mount that takes for ever.
     ///
     /// # Errors
     /// When no process can be made.
@@ -125,35 +112,17 @@ impl Children {
             // Reading from it in the background would stop the program by SIGTTIN.
             (Stdin::Inherit, Some(_)) => Input::Null,
         };
-        let Spawned { pid, outcome, gate } = spawn(program, input)?;
+        let Started { keeper, leader, gate } = Keeper::start(program, input)?;
         if input == Input::Terminal {
             self.foreseen = None;
-            self.terminal.iter_mut().for_each(|terminal| terminal.gave(pid));
-            self.post_sentinel(pid);
+            self.terminal.iter_mut().for_each(|terminal| terminal.gave(leader));
+            self.post_sentinel(leader);
         }
         // Before it is executed, so that nothing can be typed that the sentinel misses.
         drop(gate);
-        let group = Group::new(pid);
-        self.instances.insert(instance, group);
-        self.outcomes.send((instance, outcome)).expect("the exec thread ends after us");
-        Ok(pid)
-    }
-
-    /// Takes note of whether a program was executed; gives the events that were waiting for it.
-    pub fn executed(&mut self, executed: Executed) -> Vec<Event> {
-        let Executed { instance, result } = executed;
-        let Some(group) = self.instances.get_mut(&instance) else { return Vec::new() };
-        if let Err(why) = result {
-            // The child is on its way out; `reap` takes it as an orphan.
-            self.instances.remove(&instance);
-            self.restore_terminal();
-            return vec![Event::NotStarted(instance, why)];
-        }
-        group.is_executed = true;
-        let mut events = vec![Event::Started(instance)];
-        events.extend(group.exit.map(|exit| Event::Exited(instance, exit)));
-        events.extend(self.gone(reaper::next()));
-        events
+        let wants_terminal = program.stdin == Stdin::Inherit;
+        self.instances.insert(instance, Group::new(keeper, leader, wants_terminal));
+        Ok(leader)
     }
 
     /// The pid of an instance's first process.
@@ -161,22 +130,42 @@ impl Children {
         self.instances.get(&instance).map(|group| group.leader)
     }
 
-    /// Everything of the program that still lives; none where /proc does not tell.
-    pub fn alive(&self) -> Option<Vec<Process>> {
-        let sentinel = self.sentinel.as_ref().map(|it| it.pid().as_raw_nonzero().get());
-        let is_spared = |process: &Process| {
-            let is_stranger = self.strangers.contains(&(process.pid, process.started));
-            is_stranger || sentinel == Some(process.pid)
+    /// Everything of an instance that still lives; none where /proc does not tell.
+    pub fn alive(&self, instance: Instance) -> Option<Vec<Process>> {
+        self.instances.get(&instance).map_or(Some(Vec::new()), |group| self.alive_of(group))
+    }
+
+    fn alive_of(&self, group: &Group) -> Option<Vec<Process>> {
+        let mut alive = match group.has_keeper {
+            true => descendants(group.keeper.pid())?,
+            false => self.orphans()?,
         };
-        let mut alive = descendants(is_spared)?;
         alive.retain(|process| !process.is_dead());
         Some(alive)
+    }
+
+    /// What descends from us and no keeper keeps: a keeper that was killed has left it.
+    fn orphans(&self) -> Option<Vec<Process>> {
+        let mut kept = BTreeSet::new();
+        let keepers = self.instances.values().filter(|group| group.has_keeper);
+        let ours =
+            keepers.map(|group| group.keeper.pid()).chain(self.sentinel.iter().map(Sentinel::pid));
+        for pid in ours {
+            kept.insert(pid.as_raw_nonzero().get());
+            kept.extend(descendants(pid)?.iter().map(|process| process.pid));
+        }
+        let mut orphans = descendants(getpid())?;
+        orphans.retain(|process| {
+            let is_stranger = self.strangers.contains(&(process.pid, process.started));
+            !is_stranger && !kept.contains(&process.pid) && !process.is_dead()
+        });
+        Some(orphans)
     }
 
     /// Asks all processes of an instance to stop. Stopped ones (SIGSTOP) are continued, since
     /// they would not see the signal before.
     pub fn stop(&mut self, instance: Instance, signal: i32) {
-        let alive = self.alive();
+        let alive = self.alive(instance);
         let Some(group) = self.instances.get_mut(&instance) else { return };
         group.is_explained |= TYPED.contains(&signal);
         group.signal(signal, alive.as_deref());
@@ -185,7 +174,7 @@ impl Children {
 
     /// Passes a signal on to an instance's process group, as a terminal would.
     pub fn signal(&mut self, instance: Instance, signal: i32) {
-        let alive = self.alive();
+        let alive = self.alive(instance);
         if let Some(group) = self.instances.get_mut(&instance) {
             group.is_explained |= TYPED.contains(&signal);
             group.signal_members(signal, alive.as_deref());
@@ -196,8 +185,11 @@ impl Children {
     pub fn kill(&mut self, instance: Instance) {
         if let Some(group) = self.instances.get_mut(&instance) {
             group.is_killed = true;
+            group.keeper.order(Order::Kill);
         }
-        if let Some(sentinel) = &self.sentinel {
+        if self.has_terminal(instance)
+            && let Some(sentinel) = &self.sentinel
+        {
             sentinel.leave();
         }
         self.kill_again();
@@ -225,10 +217,15 @@ impl Children {
     /// not be, nor ever: while it forks a child by vfork(2) it waits for that child, and if
     /// Ctrl-Z falls into that, for ever.
     pub fn half_stopped(&self) -> Option<Instance> {
-        let (&instance, group) = self.instances.iter().next()?;
-        let alive = self.alive()?;
+        let (instance, group) = self.in_foreground()?;
+        let alive = self.alive_of(group)?;
         let is_stopped = alive.iter().any(|process| group.has(process) && process.state == 'T');
-        (is_stopped && self.has_terminal(instance)).then_some(instance)
+        is_stopped.then_some(instance)
+    }
+
+    fn in_foreground(&self) -> Option<(Instance, &Group)> {
+        let has_terminal = |(instance, _): &(&Instance, &Group)| self.has_terminal(**instance);
+        self.instances.iter().find(has_terminal).map(|(&instance, group)| (instance, group))
     }
 
     /// Stops us after an instance that was stopped by Ctrl-Z, and goes on with both when somebody
@@ -245,7 +242,9 @@ impl Children {
     /// Gives what is up the terminal, if a shell has just brought us to its foreground. Says
     /// whether it had it already.
     pub fn resume(&mut self) -> bool {
-        let leader = self.instances.values().next().map(|group| group.leader);
+        let leader =
+            self.instances.values().find(|group| group.wants_terminal && group.exit.is_none());
+        let leader = leader.map(|group| group.leader);
         let (Some(leader), Some(terminal)) = (leader, &mut self.terminal) else { return false };
         let had_it = terminal.was_given_to(leader);
         if !had_it && terminal.give(leader) {
@@ -274,14 +273,15 @@ impl Children {
         }
     }
 
-    /// Kills what is left of a killed instance.
+    /// Kills what is left of a killed instance. Its keeper does, too; this also reaches those
+    /// whose parents cannot die.
     fn kill_again(&self) {
-        let mut killed = BTreeSet::new();
-        for group in self.instances.values().filter(|group| group.is_killed) {
+        let is_wanted = |group: &&Group| group.is_killed || !group.has_keeper;
+        for group in self.instances.values().filter(is_wanted) {
+            let mut killed = BTreeSet::new();
             for _ in 0..KILL_ROUNDS {
-                let alive = self.alive();
-                group.signal(libc::SIGKILL, alive.as_deref());
-                let alive = alive.unwrap_or_default();
+                let alive = self.alive_of(group).unwrap_or_default();
+                alive.iter().for_each(|process| process.signal(libc::SIGKILL));
                 let pids = alive.iter().map(|process| (process.pid, process.started));
                 // Those of the round before take a moment to vanish.
                 if pids.filter(|pid| killed.insert(*pid)).count() == 0 {
@@ -291,83 +291,113 @@ impl Children {
         }
     }
 
-    /// Reaps whatever has ended, without waiting. To be called on SIGCHLD, and now and then
-    /// while an instance is being killed: what it started meanwhile is killed, too.
+    /// Takes what keepers tell, and reaps whatever of our own has ended, without waiting. To be
+    /// called on SIGCHLD, and now and then while an instance is being killed: what it started
+    /// meanwhile is killed, too.
     pub fn reap(&mut self) -> Reaped {
         let mut reaped = Reaped::default();
-        let was_typed = self.typed.is_some_and(|typed| typed.elapsed() < SENTINEL_TAKES);
-        let next = loop {
-            let pid = match reaper::next() {
-                Next::Child(pid) => pid,
-                next => break next,
-            };
-            let mut groups = self.instances.iter_mut();
-            let group = groups.find(|(_, group)| group.leader == pid && group.exit.is_none());
-            match (reaper::take(pid), group) {
-                (Some(Change::Ended(exit)), Some((&instance, group))) => {
-                    group.exit = Some(exit);
-                    let has_terminal =
-                        self.terminal.as_ref().is_some_and(|it| it.was_given_to(group.leader));
-                    // It may be faster than the sentinel.
-                    if let Exit::Signal(signal) = exit
-                        && TYPED.contains(&signal)
-                        && has_terminal
-                        && !group.is_explained
-                        && !was_typed
-                    {
-                        self.foreseen = Some(signal);
-                        reaped.events.push(Event::Typed(signal));
-                    }
-                    if group.is_executed {
-                        reaped.events.push(Event::Exited(instance, exit));
-                    }
-                }
-                (Some(Change::Ended(_)), None) => reaped.orphans += 1,
-                (Some(Change::Stopped(signal)), Some((&instance, _))) => {
-                    reaped.stopped.push((instance, signal));
-                }
-                (Some(Change::Stopped(_) | Change::Continued) | None, _) => {}
+        while let reaper::Next::Child(pid) = reaper::next() {
+            let Some(reaper::Change::Ended(_)) = reaper::take(pid) else { continue };
+            match self.instances.values_mut().find(|group| group.keeper.pid() == pid) {
+                Some(group) => group.has_keeper = false,
+                None => reaped.orphans += 1,
             }
-        };
-        reaped.events.extend(self.gone(next));
+        }
+        let mut words = Vec::new();
+        for (&instance, group) in &self.instances {
+            words.extend(iter::from_fn(|| group.keeper.next()).map(|word| (instance, word)));
+        }
+        for (instance, word) in words {
+            self.take(instance, word, &mut reaped);
+        }
+        self.look_for_lost(&mut reaped);
         self.kill_again();
+        let is_gone = |group: &Group| group.is_empty && !group.has_keeper;
+        let ended = self.instances.iter().filter(|(_, group)| is_gone(group));
+        let ended: Vec<Instance> = ended.map(|(&instance, _)| instance).collect();
+        for instance in ended {
+            self.forget(instance, &mut reaped.events);
+        }
         reaped
     }
 
-    /// Forgets the instances of which nothing is left. Not before it is known whether their
-    /// program was executed: that event comes first.
-    fn gone(&mut self, next: Next) -> Vec<Event> {
-        let is_over = |group: &Group| group.is_executed && group.exit.is_some();
-        if !self.instances.values().any(is_over) || !self.is_nothing_left(next) {
-            return Vec::new();
-        }
-        let mut events = Vec::new();
-        self.instances.retain(|&instance, group| {
-            if is_over(group) {
-                events.push(Event::Gone(instance));
+    fn take(&mut self, instance: Instance, word: Word, reaped: &mut Reaped) {
+        let was_typed = self.typed.is_some_and(|typed| typed.elapsed() < SENTINEL_TAKES);
+        let has_terminal = self.has_terminal(instance);
+        let Some(group) = self.instances.get_mut(&instance) else { return };
+        match word {
+            Word::Executed => {
+                group.executed = Some(Ok(()));
+                reaped.events.push(Event::Started(instance));
             }
-            !is_over(group)
-        });
-        self.restore_terminal();
-        events
+            // Told of when nothing is left.
+            Word::NotExecuted(why) => group.executed = Some(Err(why)),
+            Word::Exited(exit) => {
+                group.exit = Some(exit);
+                // It may be faster than the sentinel.
+                if let Exit::Signal(signal) = exit
+                    && TYPED.contains(&signal)
+                    && has_terminal
+                    && !group.is_explained
+                    && !was_typed
+                {
+                    self.foreseen = Some(signal);
+                    reaped.events.push(Event::Typed(signal));
+                }
+                reaped.events.push(Event::Exited(instance, exit));
+            }
+            Word::Stopped(signal) => reaped.stopped.push((instance, signal)),
+            Word::Orphans(count) => reaped.orphans += usize::try_from(count).unwrap_or_default(),
+            Word::Empty => group.is_empty = true,
+            Word::Forked(_) | Word::NoProcess(_) => {}
+        }
     }
 
-    /// Whether no process of ours is left. The kernel knows for certain, since whoever loses its
-    /// parent becomes our child: without children there are no descendants.
-    fn is_nothing_left(&self, next: Next) -> bool {
-        let is_empty = || self.alive().is_some_and(|alive| alive.is_empty());
-        match next {
-            Next::NoChildren => true,
-            _ if self.strangers.is_empty() => false,
-            // One reading of /proc may miss who is just being born while its parent dies.
-            _ => is_empty() && is_empty(),
+    /// Takes over from keepers that were killed. Their leader dies with them.
+    fn look_for_lost(&mut self, reaped: &mut Reaped) {
+        // One reading of /proc may miss who is just being born while its parent dies.
+        let is_left = || self.orphans().is_some_and(|orphans| !orphans.is_empty());
+        let is_lost = |group: &Group| !group.has_keeper && !group.is_empty;
+        if !self.instances.values().any(is_lost) || is_left() || is_left() {
+            return;
         }
+        for (&instance, group) in self.instances.iter_mut().filter(|(_, group)| is_lost(group)) {
+            group.is_empty = true;
+            group.executed.get_or_insert(Ok(()));
+            if group.exit.is_none() {
+                let exit = Exit::Signal(libc::SIGKILL);
+                group.exit = Some(exit);
+                reaped.events.push(Event::Exited(instance, exit));
+            }
+        }
+    }
+
+    fn forget(&mut self, instance: Instance, events: &mut Vec<Event>) {
+        let had_terminal = self.has_terminal(instance);
+        let Some(group) = self.instances.remove(&instance) else { return };
+        if had_terminal {
+            self.restore_terminal();
+        }
+        events.push(match group.executed {
+            Some(Err(why)) => Event::NotStarted(instance, why),
+            Some(Ok(())) | None => Event::Gone(instance),
+        });
     }
 }
 
 impl Group {
-    fn new(leader: Pid) -> Self {
-        Self { leader, is_executed: false, exit: None, is_killed: false, is_explained: false }
+    fn new(keeper: Keeper, leader: Pid, wants_terminal: bool) -> Self {
+        Self {
+            keeper,
+            leader,
+            wants_terminal,
+            executed: None,
+            exit: None,
+            has_keeper: true,
+            is_empty: false,
+            is_killed: false,
+            is_explained: false,
+        }
     }
 
     /// Sends a signal to the whole group and to everyone `alive` who has left it.
@@ -379,13 +409,13 @@ impl Group {
 
     /// Sends a signal to the group, which the kernel does at once for all its members.
     fn signal_members(&self, signal: i32, alive: Option<&[Process]>) {
-        // Once the leader was reaped and the last member is gone, the id may be another's.
-        let is_there = self.exit.is_none()
-            || alive.is_none_or(|alive| alive.iter().any(|process| self.has(process)));
-        if is_there {
-            // SAFETY: a plain system call. ESRCH means all gone, which the next reaping finds
-            // out; EPERM a changed user, which is reported as unkillable when time is up.
-            unsafe { libc::kill(-self.leader.as_raw_nonzero().get(), signal) };
+        match alive {
+            // Without the leader the id may be another's, as soon as the last member is gone.
+            Some(alive) if self.exit.is_some() => {
+                let members = alive.iter().filter(|process| self.has(process));
+                members.for_each(|process| process.signal(signal));
+            }
+            _ => self.keeper.order(Order::Signal(signal)),
         }
     }
 

@@ -1,7 +1,7 @@
-//! Descendants: which processes descend from us, as /proc shows it.
+//! Descendants: which processes descend from one of ours, as /proc shows it.
 //!
 //! What calls setsid(2) or forks twice leaves its process group and its parent, but not this
-//! tree: we are a subreaper, so whoever loses its parent becomes our child.
+//! tree: a keeper is a subreaper, so whoever loses its parent becomes its child.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -24,7 +24,7 @@ pub struct Process {
     pub state: char,
     /// Its process group.
     pub group: i32,
-    parent: i32,
+    pub(super) parent: i32,
 }
 
 impl Process {
@@ -86,10 +86,9 @@ impl fmt::Display for Process {
     }
 }
 
-/// All that descends from us and not from those for whom `is_spared`, the dead included; none
-/// where /proc cannot be asked: it is not mounted, or that of another PID namespace, in which our
-/// ids mean other processes.
-pub(super) fn descendants(is_spared: impl Fn(&Process) -> bool) -> Option<Vec<Process>> {
+/// All that descends from `root`, the dead included; none where /proc cannot be asked: it is not
+/// mounted, or that of another PID namespace, in which our ids mean other processes.
+pub(super) fn descendants(root: Pid) -> Option<Vec<Process>> {
     let own = getpid().as_raw_nonzero().get();
     let shown = fs::read_link("/proc/self").ok()?;
     if shown != Path::new(&own.to_string()) {
@@ -98,8 +97,8 @@ pub(super) fn descendants(is_spared: impl Fn(&Process) -> bool) -> Option<Vec<Pr
     let pids = fs::read_dir("/proc").ok()?.flatten();
     let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     // Those that are gone by now are no longer of interest.
-    let processes = pids.filter_map(Process::read).filter(|process| !is_spared(process));
-    Some(below(own, processes.collect()))
+    let processes = pids.filter_map(Process::read).collect();
+    Some(below(root.as_raw_nonzero().get(), processes))
 }
 
 /// Those of `processes` that descend from `root`.

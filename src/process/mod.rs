@@ -4,6 +4,8 @@
 mod children;
 mod descendants;
 pub mod init;
+mod keep;
+mod keeper;
 mod program;
 mod reaper;
 pub mod routing;
@@ -13,7 +15,7 @@ mod spawn;
 mod terminal;
 mod user;
 
-pub use children::{Children, Executed, Reaped};
+pub use children::{Children, Reaped};
 pub use descendants::Process;
 pub use program::{Program, Stdin};
 pub use sentinel::STOP_TYPED;

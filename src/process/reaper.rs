@@ -46,6 +46,12 @@ pub(super) fn take(pid: Pid) -> Option<Change> {
     wait(libc::P_PID, id, 0).ok().flatten().map(|(_, change)| change)
 }
 
+/// Whether a child of ours that was not reaped is in this process group.
+pub(super) fn has_child_in(group: Pid) -> bool {
+    let id = group.as_raw_nonzero().get().unsigned_abs();
+    wait(libc::P_PGID, id, libc::WNOWAIT).is_ok()
+}
+
 fn wait(kind: libc::idtype_t, id: libc::id_t, flags: i32) -> io::Result<Option<(Pid, Change)>> {
     let flags = flags | libc::WEXITED | libc::WSTOPPED | libc::WCONTINUED | libc::WNOHANG;
     loop {

@@ -8,9 +8,11 @@
 
 use std::io;
 use std::mem;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr;
 use std::thread;
 
+use rustix::io::Errno;
 use rustix::process::{Pid, getpid};
 use signal_hook::low_level::signal_name;
 
@@ -129,6 +131,30 @@ pub(super) fn next() -> Received {
                 return Received { signal, sender };
             }
         }
+    }
+}
+
+/// A descriptor to take signals from (signalfd(2)); [`block`] comes before. Allocates nothing.
+pub(super) fn descriptor() -> Result<OwnedFd, Errno> {
+    let set = waited_for();
+    // SAFETY: the set is initialised; a descriptor that is not negative is new, and ours.
+    unsafe {
+        match libc::signalfd(-1, &set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) {
+            -1 => Err(Errno::from_raw_os_error(*libc::__errno_location())),
+            descriptor => Ok(OwnedFd::from_raw_fd(descriptor)),
+        }
+    }
+}
+
+/// Takes a signal from such a descriptor, if there is one: its number, and its sender's id or 0.
+pub(super) fn take(descriptor: &OwnedFd) -> Option<(i32, i32)> {
+    // SAFETY: all zero is valid, and the kernel writes whole structures.
+    unsafe {
+        let mut info: libc::signalfd_siginfo = mem::zeroed();
+        let size = mem::size_of_val(&info);
+        let read = libc::read(descriptor.as_raw_fd(), (&raw mut info).cast(), size);
+        let pid = if info.ssi_code == libc::SI_USER { info.ssi_pid.cast_signed() } else { 0 };
+        (usize::try_from(read) == Ok(size)).then_some((info.ssi_signo.cast_signed(), pid))
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::support::{Session, Tree, descendants, eventually, is_alive, number};
+use super::support::{Session, Tree, descendants, eventually, is_alive, number, read};
 
 /// Waits until the helper has said so.
 const AWAIT_HELPER: &str = "until [ -e .git/up ]; do sleep 0.01; done; rm .git/up";
@@ -198,5 +198,40 @@ fn a_dead_child_of_a_living_process_holds_nothing_up() {
     tree.write("a", "two");
     session.wait_for("shows two");
     assert_eq!(session.seen("killing it"), 0, "{}", session.output());
-    eventually("one program", || descendants(session.pid().as_raw_nonzero().get()).len() == 3);
+    // Its keeper, and three processes.
+    eventually("one program", || descendants(session.pid().as_raw_nonzero().get()).len() == 4);
+}
+
+#[test]
+fn when_stakeout_is_killed_nothing_is_left_of_the_program() {
+    let tree = Tree::new(&[]);
+    // One in a session of its own, and one that forked twice.
+    let script = "setsid sleep 1234 & (setsid sh -c 'sleep 1234 & sleep 1234' &) ; echo up; \
+                  exec sleep 1000";
+    let mut session = tree.run(&[], script);
+    session.wait_for("up");
+    let own = session.pid();
+    // The keeper, the program, and four others.
+    eventually("all of them", || descendants(own.as_raw_nonzero().get()).len() == 6);
+    let all = descendants(own.as_raw_nonzero().get());
+    kill_process(own, Signal::KILL).expect("kill(2)");
+    session.wait();
+    eventually("the end of all", || !all.iter().any(|pid| is_alive(*pid)));
+}
+
+#[test]
+fn when_a_keeper_is_killed_nothing_is_left_and_the_program_is_started_again() {
+    let tree = Tree::new(&[]);
+    let script = "(setsid sleep 1234 &); echo up; exec sleep 1000";
+    let mut session = tree.run(&[], script);
+    session.wait_for("up");
+    let own = session.pid().as_raw_nonzero().get();
+    eventually("the daemon", || descendants(own).len() == 3);
+    let before = descendants(own);
+    let is_keeper = |pid: &&i32| read(format!("/proc/{pid}/comm").as_ref()) == "stakeout-keep\n";
+    let keeper = before.iter().find(is_keeper).expect("a keeper");
+    kill_process(Pid::from_raw(*keeper).expect("an id"), Signal::KILL).expect("kill(2)");
+    session.wait_for("was killed by SIGKILL");
+    session.wait_for("up");
+    assert!(!before.iter().any(|pid| is_alive(*pid)));
 }

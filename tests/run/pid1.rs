@@ -120,7 +120,9 @@ fn as_pid_1_it_spares_what_others_started_in_the_container() {
 #[test]
 fn as_pid_1_it_ends_with_everything_when_its_worker_is_killed() {
     let tree = Tree::new(&[]);
-    let script = "(setsid sleep 1234 &); echo up; kill -KILL $PPID; exec sleep 1000";
+    // Whose child the keeper is, our parent.
+    let script = "(setsid sleep 1234 &); echo up; kill -KILL $(cut -d' ' -f4 /proc/$PPID/stat); \
+                  exec sleep 1000";
     let Some(mut session) = run(&tree, &[], script) else { return };
     assert_eq!(session.wait().code(), Some(137), "{}", session.output());
 }
