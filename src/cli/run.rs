@@ -3,7 +3,6 @@
 use super::args::Cli;
 use super::{Failure, setup};
 use crate::dispatch::Dispatcher;
-use crate::process::init;
 use crate::scan::Scanner;
 use crate::ui::Log;
 
@@ -14,7 +13,6 @@ pub fn run(cli: &Cli) -> Result<u8, Failure> {
         false => Some(setup::plan(&setup::roots(cli), &cli.choice).map_err(Failure::usage)?),
     };
     let what = setup::setup(cli).map_err(Failure::usage)?;
-    init::part()?;
     let log = Log::new(setup::level(cli))?;
     let dispatcher = Dispatcher::new(what, log)?;
     Ok(dispatcher.run(plan.map(Scanner::new).transpose()?)?)

@@ -136,9 +136,9 @@ impl Children {
     }
 
     fn alive_of(&self, group: &Group) -> Option<Vec<Process>> {
-        let mut alive = match group.has_keeper {
-            true => descendants(group.keeper.pid())?,
-            false => self.orphans()?,
+        let mut alive = match group.is_lost() {
+            true => self.orphans()?,
+            false => descendants(group.keeper.pid())?,
         };
         alive.retain(|process| !process.is_dead());
         Some(alive)
@@ -276,7 +276,7 @@ impl Children {
     /// Kills what is left of a killed instance. Its keeper does, too; this also reaches those
     /// whose parents cannot die.
     fn kill_again(&self) {
-        let is_wanted = |group: &&Group| group.is_killed || !group.has_keeper;
+        let is_wanted = |group: &&Group| group.is_killed && !group.is_gone() || group.is_lost();
         for group in self.instances.values().filter(is_wanted) {
             let mut killed = BTreeSet::new();
             for _ in 0..KILL_ROUNDS {
@@ -312,8 +312,7 @@ impl Children {
         }
         self.look_for_lost(&mut reaped);
         self.kill_again();
-        let is_gone = |group: &Group| group.is_empty && !group.has_keeper;
-        let ended = self.instances.iter().filter(|(_, group)| is_gone(group));
+        let ended = self.instances.iter().filter(|(_, group)| group.is_gone());
         let ended: Vec<Instance> = ended.map(|(&instance, _)| instance).collect();
         for instance in ended {
             self.forget(instance, &mut reaped.events);
@@ -357,11 +356,10 @@ impl Children {
     fn look_for_lost(&mut self, reaped: &mut Reaped) {
         // One reading of /proc may miss who is just being born while its parent dies.
         let is_left = || self.orphans().is_some_and(|orphans| !orphans.is_empty());
-        let is_lost = |group: &Group| !group.has_keeper && !group.is_empty;
-        if !self.instances.values().any(is_lost) || is_left() || is_left() {
+        if !self.instances.values().any(Group::is_lost) || is_left() || is_left() {
             return;
         }
-        for (&instance, group) in self.instances.iter_mut().filter(|(_, group)| is_lost(group)) {
+        for (&instance, group) in self.instances.iter_mut().filter(|(_, it)| it.is_lost()) {
             group.is_empty = true;
             group.executed.get_or_insert(Ok(()));
             if group.exit.is_none() {
@@ -398,6 +396,15 @@ impl Group {
             is_killed: false,
             is_explained: false,
         }
+    }
+
+    /// Whether its keeper was killed before it had nothing to keep any more.
+    fn is_lost(&self) -> bool {
+        !self.has_keeper && !self.is_empty
+    }
+
+    fn is_gone(&self) -> bool {
+        !self.has_keeper && self.is_empty
     }
 
     /// Sends a signal to the whole group and to everyone `alive` who has left it.

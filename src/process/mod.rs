@@ -3,7 +3,6 @@
 
 mod children;
 mod descendants;
-pub mod init;
 mod keep;
 mod keeper;
 mod program;

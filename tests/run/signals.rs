@@ -167,3 +167,10 @@ fn a_program_stopped_by_a_signal_is_told_of() {
     session.wait_for("passing SIGCONT on");
     assert_eq!(session.terminate().code(), Some(143));
 }
+
+#[test]
+fn what_the_program_signals_to_its_parent_reaches_stakeout() {
+    let tree = Tree::new(&[]);
+    let mut session = tree.run(&[], "kill -TERM $PPID; exec sleep 1000");
+    assert_eq!(session.wait().code(), Some(143), "{}", session.output());
+}
