@@ -107,6 +107,38 @@ pub struct Cli {
     )]
     pub shell: Option<OsString>,
 
+    /// Run this by a shell before the program is started, and on each change before it is
+    /// restarted; if it fails, what runs goes on
+    ///
+    /// May be given several times: one after the other.
+    #[arg(long, value_name = "CMD", env = "STAKEOUT_BUILD", help_heading = "Building")]
+    pub build: Vec<String>,
+
+    /// What a change during a build leads to
+    #[arg(
+        long,
+        value_name = "WHAT",
+        env = "STAKEOUT_ON_BUSY",
+        default_value = "cancel",
+        help_heading = "Building"
+    )]
+    pub on_busy: OnBusy,
+
+    /// On a change, send the program this signal instead of restarting it
+    #[arg(
+        long,
+        value_name = "SIGNAL",
+        env = "STAKEOUT_SIGNAL",
+        value_parser = signals::parse,
+        conflicts_with = "reload",
+        help_heading = "Running"
+    )]
+    pub signal: Option<i32>,
+
+    /// On a change, run this by a shell instead of restarting the program
+    #[arg(long, value_name = "CMD", env = "STAKEOUT_RELOAD", help_heading = "Running")]
+    pub reload: Vec<String>,
+
     /// Start only after the first change
     #[arg(
         short,
@@ -307,6 +339,17 @@ pub enum Mode {
     Poll,
     /// Look where native events say so, and at everything every 10s only
     Native,
+}
+
+/// What a change during a build leads to.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum OnBusy {
+    /// Stop the build, and begin another
+    Cancel,
+    /// Let it end, and begin another then
+    Queue,
+    /// Nothing: the next change leads to a build
+    Ignore,
 }
 
 /// When to start the program again without a change.

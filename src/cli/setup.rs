@@ -12,8 +12,8 @@ use rustix::{stdio, termios};
 
 use super::args::{self, Choice, Cli, split_list};
 use super::env_file;
-use crate::dispatch::Setup;
-use crate::engine::{Policy, Restart};
+use crate::dispatch::{Setup, Spec, Step};
+use crate::engine::{OnBusy, OnChange, Policy, Restart};
 use crate::process::routing::Routing;
 use crate::process::{Program, Stdin};
 use crate::scan::{GlobError, Plan, Root, Selection};
@@ -45,6 +45,7 @@ pub fn setup(cli: &Cli) -> anyhow::Result<Setup> {
         true => None,
         false => Some(program(cli, &command)?),
     };
+    let steps = steps(cli)?;
     let interval = cli.interval.map_or(Interval::Budget(cli.cpu_budget), Interval::Fixed);
     let mode = match cli.mode {
         args::Mode::Auto => Mode::Auto,
@@ -52,10 +53,13 @@ pub fn setup(cli: &Cli) -> anyhow::Result<Setup> {
         args::Mode::Native => Mode::Native,
     };
     Ok(Setup {
-        program,
-        command,
+        service: Spec {
+            policy: policy(cli, program.is_some(), steps.len()),
+            program,
+            command,
+            steps,
+        },
         timing: Timing { mode, interval, debounce: cli.debounce, max_wait: cli.max_wait },
-        policy: policy(cli),
         routing: Routing {
             map: cli.map_signal.iter().copied().collect(),
             stop: cli.stop_signal,
@@ -89,17 +93,26 @@ pub fn level(cli: &Cli) -> Level {
     }
 }
 
-fn command(cli: &Cli) -> anyhow::Result<Vec<OsString>> {
-    let shell = match cli.shell.as_deref().map(OsStr::to_string_lossy).as_deref() {
-        None | Some("0" | "false" | "no" | "off") => return Ok(cli.command.clone()),
+/// The shell to run commands with, if one was asked for.
+fn shell(cli: &Cli) -> Option<OsString> {
+    match cli.shell.as_deref().map(OsStr::to_string_lossy).as_deref() {
+        None | Some("0" | "false" | "no" | "off") => None,
         // As the variable of an option without a value is written.
-        Some("1" | "true" | "yes" | "on") => "sh".into(),
-        Some(_) => cli.shell.clone().unwrap_or_default(),
-    };
-    if cli.command.is_empty() {
+        Some("1" | "true" | "yes" | "on") => Some("sh".into()),
+        Some(_) => cli.shell.clone(),
+    }
+}
+
+fn command(cli: &Cli) -> anyhow::Result<Vec<OsString>> {
+    let Some(shell) = shell(cli) else { return Ok(cli.command.clone()) };
+    // Then it is for the steps of the build.
+    if cli.command.is_empty() && cli.build.is_empty() && cli.reload.is_empty() {
         bail!("--shell has nothing to run; put the command line after `--`");
     }
-    Ok(vec![shell, "-c".into(), cli.command.join(" ".as_ref())])
+    Ok(match cli.command.is_empty() {
+        true => Vec::new(),
+        false => vec![shell, "-c".into(), cli.command.join(" ".as_ref())],
+    })
 }
 
 fn program(cli: &Cli, command: &[OsString]) -> anyhow::Result<Program> {
@@ -127,7 +140,33 @@ fn program(cli: &Cli, command: &[OsString]) -> anyhow::Result<Program> {
     })
 }
 
-fn policy(cli: &Cli) -> Policy {
+/// The steps that a change leads to before anything else: what builds, then what reloads.
+fn steps(cli: &Cli) -> anyhow::Result<Vec<Step>> {
+    let shell = shell(cli).unwrap_or_else(|| "sh".into());
+    let build = cli.build.iter().map(|command| ("build", command));
+    let reload = cli.reload.iter().map(|command| ("reload", command));
+    let step = |(prefix, command): (&str, &String)| {
+        let words = [shell.clone(), "-c".into(), command.into()];
+        let program = program(cli, &words)?.reading(Stdin::Null);
+        let prefix = prefix.to_owned();
+        Ok(Step { command: command.clone(), prefix, program: program.with(&colours())? })
+    };
+    build.chain(reload).map(step).collect()
+}
+
+/// A step writes into a pipe, so it does not see that there is a terminal behind. These are what
+/// most tools go by; see bixense.com/clicolors and force-color.org.
+fn colours() -> Vec<(&'static str, OsString)> {
+    let is_set = |key: &str| std::env::var_os(key).is_some();
+    if !termios::isatty(stdio::stderr()) || is_set("NO_COLOR") {
+        return Vec::new();
+    }
+    let variables = [("CLICOLOR_FORCE", "1"), ("FORCE_COLOR", "1"), ("CARGO_TERM_COLOR", "always")];
+    let variables = variables.into_iter().filter(|(key, _)| !is_set(key));
+    variables.map(|(key, value)| (key, value.into())).collect()
+}
+
+fn policy(cli: &Cli, has_program: bool, steps: usize) -> Policy {
     let exit_with_child = cli.exit_with_child || cli.no_watch;
     let restart = match cli.restart {
         Some(args::Restart::Never) => Restart::Never,
@@ -138,6 +177,19 @@ fn policy(cli: &Cli) -> Policy {
         None => Restart::OnCrash,
     };
     Policy {
+        has_program,
+        steps,
+        on_busy: match cli.on_busy {
+            args::OnBusy::Cancel => OnBusy::Cancel,
+            args::OnBusy::Queue => OnBusy::Queue,
+            args::OnBusy::Ignore => OnBusy::Ignore,
+        },
+        on_change: match cli.signal {
+            Some(signal) => OnChange::Signal(signal),
+            None if !cli.reload.is_empty() => OnChange::Build,
+            None => OnChange::Restart,
+        },
+        ready_timeout: None,
         // Without watching, that change would never come.
         postpone: cli.postpone && !cli.no_watch,
         stop_signal: cli.stop_signal.unwrap_or(libc::SIGTERM),

@@ -25,6 +25,12 @@ pub enum Event {
     Started(Instance),
     /// The instance could not be started; no process of it is left.
     NotStarted(Instance, NotStarted),
+    /// The instance does what it is there for, as it or a probe says.
+    Ready(Instance),
+    /// The instance's watchdog was not heard in time.
+    Hung(Instance),
+    /// The instance needs so much more time to become ready or to stop.
+    Extended(Instance, Duration),
     /// The instance's first process ended. Others of it may still run.
     Exited(Instance, Exit),
     /// No process of the instance is left.
@@ -40,13 +46,58 @@ pub enum Event {
     Typed(i32),
     /// This signal is to be passed on to the program.
     Signalled(i32),
+    /// Someone asks for something.
+    Requested(Request),
+}
+
+impl Event {
+    /// Which instance it is about.
+    pub fn instance(self) -> Option<Instance> {
+        match self {
+            Event::Started(instance)
+            | Event::NotStarted(instance, _)
+            | Event::Ready(instance)
+            | Event::Hung(instance)
+            | Event::Extended(instance, _)
+            | Event::Exited(instance, _)
+            | Event::Gone(instance) => Some(instance),
+            Event::Watching
+            | Event::Changed
+            | Event::Interrupted { .. }
+            | Event::Typed(_)
+            | Event::Signalled(_)
+            | Event::Requested(_) => None,
+        }
+    }
+}
+
+/// What can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// To restart the program, whatever a change would lead to.
+    Restart,
+    /// To do what a change leads to.
+    Build,
+    /// To let changes wait.
+    Pause,
+    /// To go on, with those that waited.
+    Resume,
 }
 
 /// What to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Start the program for this generation.
-    Start(Instance, Generation),
+    /// Run a step of a build.
+    Build {
+        /// As this instance.
+        instance: Instance,
+        /// Which, from 0.
+        step: usize,
+        /// Of what.
+        generation: Generation,
+    },
+    /// Start the program.
+    Start(Instance),
     /// Ask the instance's processes to stop, by this signal.
     Stop(Instance, i32),
     /// Pass this signal on to them.
@@ -55,8 +106,91 @@ pub enum Action {
     Kill(Instance),
     /// Say that they are still there although they were killed.
     ReportUnkillable(Instance),
+    /// Say this.
+    Note(Note),
     /// Exit with this status. Nothing follows it.
     End(i32),
+}
+
+/// What is worth to be said, besides what the events and actions say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// All steps of a build were done.
+    Built {
+        /// Of this.
+        generation: Generation,
+        /// All together.
+        took: Duration,
+    },
+    /// A step failed. What runs goes on.
+    BuildFailed {
+        /// Which, from 0.
+        step: usize,
+        /// How.
+        failure: Failure,
+        /// Up to then.
+        took: Duration,
+    },
+    /// A build is stopped, since something changed or it is over.
+    BuildCancelled {
+        /// Up to then.
+        took: Duration,
+    },
+    /// The program is ready.
+    Ready {
+        /// Which.
+        instance: Instance,
+        /// Since its start.
+        took: Duration,
+    },
+    /// The program is not ready in time. It goes on.
+    NotReady {
+        /// Which.
+        instance: Instance,
+    },
+    /// The program's watchdog was not heard in time; it is stopped and started again.
+    Hung {
+        /// Which.
+        instance: Instance,
+    },
+    /// This instance is ready and takes over; the one before is stopped.
+    HandedOver {
+        /// Which.
+        instance: Instance,
+        /// Since its start.
+        took: Duration,
+    },
+    /// This instance cannot take over and is stopped; the one before goes on.
+    HandoverFailed {
+        /// Which.
+        instance: Instance,
+        /// Why.
+        failure: Failure,
+    },
+}
+
+/// Why something did not come to what it was there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// It ended like this.
+    Exit(Exit),
+    /// It could not be started.
+    NotStarted(NotStarted),
+    /// It was not ready in time.
+    NotReady,
+    /// It did not answer any more.
+    Hung,
+}
+
+impl Failure {
+    /// The status to exit with; 124 where time has passed, as timeout(1) does.
+    pub fn status(self) -> i32 {
+        match self {
+            Failure::Exit(exit) => exit.status(),
+            Failure::NotStarted(why) => why.status(),
+            Failure::NotReady | Failure::Hung => 124,
+        }
+    }
 }
 
 /// What has to happen before the program is started again.

@@ -4,12 +4,20 @@
 //! go out, and the dispatcher that carries them out reports back with further events.
 
 mod backoff;
+mod builder;
 mod echo;
 mod event;
 mod exit;
 mod machine;
+mod policy;
+mod runner;
+mod stop;
+mod told;
 
+pub use builder::OnBusy;
 pub use echo::Echo;
-pub use event::{Action, Event, Generation, Instance, NotStarted, Outlook};
+pub use event::{Action, Event, Failure, Generation, Instance, NotStarted, Note, Outlook, Request};
 pub use exit::Exit;
-pub use machine::{Engine, Policy, Restart};
+pub use machine::Engine;
+pub use policy::{OnChange, Policy, Restart};
+pub use runner::Phase;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::iter;
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, getpid, set_child_subreaper};
@@ -99,12 +100,18 @@ impl Children {
         })
     }
 
-    /// Starts `program` as this instance, and gives its pid. Whether it was executed is an event
-    /// that follows: on a dead mount that takes for ever.
+    /// Starts `program` as this instance, and gives its pid. What it writes goes to `output`, or
+    /// where our own does. Whether it was executed is an event that follows: on a dead mount that
+    /// takes for ever.
     ///
     /// # Errors
     /// When no process can be made.
-    pub fn start(&mut self, instance: Instance, program: &Program) -> io::Result<Pid> {
+    pub fn start(
+        &mut self,
+        instance: Instance,
+        program: &Program,
+        output: Option<OwnedFd>,
+    ) -> io::Result<Pid> {
         let input = match (program.stdin, &self.terminal) {
             (Stdin::Null, _) => Input::Null,
             (Stdin::Inherit, None) => Input::Inherit,
@@ -112,7 +119,7 @@ impl Children {
             // Reading from it in the background would stop the program by SIGTTIN.
             (Stdin::Inherit, Some(_)) => Input::Null,
         };
-        let Started { keeper, leader, gate } = Keeper::start(program, input)?;
+        let Started { keeper, leader, gate } = Keeper::start(program, input, output)?;
         if input == Input::Terminal {
             self.foreseen = None;
             self.terminal.iter_mut().for_each(|terminal| terminal.gave(leader));

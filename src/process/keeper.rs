@@ -74,10 +74,14 @@ impl Keeper {
     ///
     /// # Errors
     /// When a process or a descriptor cannot be made.
-    pub(super) fn start(program: &Program, input: Input) -> io::Result<Started> {
+    pub(super) fn start(
+        program: &Program,
+        input: Input,
+        output: Option<OwnedFd>,
+    ) -> io::Result<Started> {
         let (channel, theirs) =
             socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
-        let mut leader = Leader::new(program, input)?;
+        let mut leader = Leader::new(program, input, output)?;
         let kept = leader.descriptors_with(theirs.as_raw_fd());
         let parent = getpid();
         // SAFETY: the child calls only `keep`, which neither allocates nor takes locks: what it

@@ -5,6 +5,7 @@ mod children;
 mod descendants;
 mod keep;
 mod keeper;
+mod output;
 mod program;
 mod reaper;
 pub mod routing;
@@ -16,6 +17,7 @@ mod user;
 
 pub use children::{Children, Reaped};
 pub use descendants::Process;
+pub use output::{Chunk, Output};
 pub use program::{Program, Stdin};
 pub use sentinel::STOP_TYPED;
 pub use user::User;

@@ -93,9 +93,34 @@ impl Program {
         Ok(self)
     }
 
+    /// The same with another standard input.
+    pub fn reading(self, stdin: Stdin) -> Self {
+        Self { stdin, ..self }
+    }
+
     /// The same as another user.
     pub fn as_user(self, user: User) -> Self {
         Self { user: Some(user), ..self }
+    }
+
+    /// The same with these variables besides, or in the place of others of their name.
+    ///
+    /// # Errors
+    /// When one contains a NUL byte.
+    pub fn with(&self, variables: &[(&str, OsString)]) -> Result<Self, NulError> {
+        let mut program = self.clone();
+        for (key, value) in variables {
+            let mut variable = format!("{key}=").into_bytes();
+            program.environment.retain(|old| !old.as_bytes().starts_with(&variable));
+            variable.extend(value.as_bytes());
+            program.environment.push(CString::new(variable)?);
+        }
+        Ok(program)
+    }
+
+    /// The user that it runs as, if that is another than ours.
+    pub fn user(&self) -> Option<&User> {
+        self.user.as_ref()
     }
 
     /// Where its standard input comes from.

@@ -57,6 +57,8 @@ pub(super) struct Leader<'a> {
     needs_directory: bool,
     user: Option<&'a User>,
     stdin: Option<File>,
+    /// Where what it writes goes, both ways, if not where ours does.
+    output: Option<OwnedFd>,
     /// Both ends of a pipe; there is one if it takes the terminal.
     gate: Option<(OwnedFd, OwnedFd)>,
 }
@@ -66,7 +68,11 @@ impl<'a> Leader<'a> {
     ///
     /// # Errors
     /// When a descriptor cannot be made.
-    pub(super) fn new(program: &'a Program, input: Input) -> io::Result<Self> {
+    pub(super) fn new(
+        program: &'a Program,
+        input: Input,
+        output: Option<OwnedFd>,
+    ) -> io::Result<Self> {
         Ok(Self {
             candidates: program.candidates.iter().map(|file| file.as_ptr()).collect(),
             arguments: null_terminated(&program.arguments),
@@ -81,6 +87,7 @@ impl<'a> Leader<'a> {
                 Input::Null => Some(File::open("/dev/null")?),
                 Input::Inherit | Input::Terminal => None,
             },
+            output,
             gate: match input {
                 Input::Terminal => Some(pipe_with(PipeFlags::CLOEXEC)?),
                 Input::Inherit | Input::Null => None,
@@ -93,6 +100,7 @@ impl<'a> Leader<'a> {
         let gate = self.gate.iter().flat_map(|(reader, writer)| [reader, writer]);
         let mut descriptors: Vec<RawFd> = gate.map(AsRawFd::as_raw_fd).collect();
         descriptors.extend(self.stdin.as_ref().map(AsRawFd::as_raw_fd));
+        descriptors.extend(self.output.as_ref().map(AsRawFd::as_raw_fd));
         descriptors.push(other);
         descriptors.sort_unstable();
         descriptors
@@ -171,6 +179,10 @@ impl<'a> Leader<'a> {
             }
             if let Some(stdin) = &self.stdin {
                 libc::dup2(stdin.as_raw_fd(), 0);
+            }
+            if let Some(output) = &self.output {
+                libc::dup2(output.as_raw_fd(), 1);
+                libc::dup2(output.as_raw_fd(), 2);
             }
             // Descriptors that we ourselves inherited may lack the flag. Linux before 5.11 does
             // not know the call; then they are passed on, as by any other parent.

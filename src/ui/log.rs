@@ -87,6 +87,18 @@ impl Log {
         }
     }
 
+    /// Whether lines of this level are written.
+    pub fn shows(&self, level: Level) -> bool {
+        level <= self.most
+    }
+
+    /// Writes a line that another program wrote, after a prefix that says which.
+    pub fn quote(&self, level: Level, prefix: &str, line: &str) {
+        if level <= self.most {
+            self.queue(format!("{prefix} | {line}\n"));
+        }
+    }
+
     /// Clears the terminal, its scroll-back included.
     pub fn clear_screen(&self) {
         self.queue("\x1b[H\x1b[2J\x1b[3J".into());

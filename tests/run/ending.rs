@@ -74,8 +74,7 @@ fn what_ignores_signals_is_killed_at_the_second_one() {
     session.wait_for("up");
     session.signal(Signal::TERM);
     session.wait_for("got SIGTERM");
-    session.signal(Signal::TERM);
-    assert_eq!(session.wait().code(), Some(137), "{}", session.output());
+    assert_eq!(session.insist(Signal::TERM).code(), Some(137), "{}", session.output());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The binary with real programs on real trees, waiting on what it says and does.
 
 mod bad_input;
+mod building;
 mod choosing;
 mod crashing;
 mod crowds;

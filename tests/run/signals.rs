@@ -72,8 +72,7 @@ fn the_signal_that_ends_it_can_be_mapped() {
     send(&session, libc::SIGTERM);
     session.wait_for("got SIGTERM, stopping");
     session.wait_for(&format!("heard {} end", libc::SIGUSR2));
-    send(&session, libc::SIGTERM);
-    assert_eq!(session.wait().code(), Some(137), "{}", session.output());
+    assert_eq!(session.insist(Signal::TERM).code(), Some(137), "{}", session.output());
     assert_eq!(session.seen("got SIGINT"), 0, "{}", session.output());
 }
 

@@ -159,6 +159,15 @@ impl Session {
         self.wait()
     }
 
+    /// Asks it to end again and again, as somebody without patience does, and gives its status.
+    pub fn insist(&mut self, signal: Signal) -> ExitStatus {
+        eventually("its end", || {
+            self.signal(signal);
+            self.has_ended()
+        });
+        self.wait()
+    }
+
     /// Waits for its end, which closes its output.
     pub fn wait(&mut self) -> ExitStatus {
         let until = Instant::now() + DEADLINE;

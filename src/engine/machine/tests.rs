@@ -1,14 +1,25 @@
 //! Events in, actions out: tables for what is decided, random interleavings for what is promised.
 
+use std::time::Duration;
+
 use super::*;
+use crate::engine::{Exit, Failure, NotStarted, Note, OnBusy, OnChange, Restart};
 use proptest::prelude::*;
 
 const TIMEOUT: Duration = Duration::from_secs(8);
 const TERM: i32 = 15;
 const INT: i32 = 2;
 
+/// Two Ctrl-C so soon after each other kill.
+const IMPATIENT: Duration = Duration::from_secs(1);
+
 const POLICY: Policy = Policy {
+    has_program: true,
     postpone: false,
+    steps: 0,
+    on_busy: OnBusy::Cancel,
+    on_change: OnChange::Restart,
+    ready_timeout: None,
     stop_signal: TERM,
     stop_timeout: TIMEOUT,
     restart: Restart::OnCrash,
@@ -22,7 +33,7 @@ fn engine() -> Engine {
 /// An engine whose first instance is up.
 fn up(policy: Policy, now: Instant) -> Engine {
     let mut engine = Engine::new(policy);
-    assert_eq!(engine.handle(Event::Watching, now), start(1, 0));
+    assert_eq!(engine.handle(Event::Watching, now), start(1));
     assert_eq!(engine.handle(Event::Started(Instance(1)), now), []);
     engine
 }
@@ -35,18 +46,18 @@ fn exited(instance: u64, exit: Exit) -> Event {
     Event::Exited(Instance(instance), exit)
 }
 
-fn start(instance: u64, generation: u64) -> Vec<Action> {
-    vec![Action::Start(Instance(instance), Generation(generation))]
+fn start(instance: u64) -> Vec<Action> {
+    vec![Action::Start(Instance(instance))]
 }
 
 #[test]
 fn a_change_stops_and_starts_only_when_all_is_gone() {
     let (mut engine, now) = (engine(), Instant::now());
-    assert_eq!(engine.handle(Event::Watching, now), start(1, 0));
+    assert_eq!(engine.handle(Event::Watching, now), start(1));
     assert_eq!(engine.handle(Event::Started(Instance(1)), now), []);
     assert_eq!(engine.handle(Event::Changed, now), [Action::Stop(Instance(1), TERM)]);
     assert_eq!(engine.handle(Event::Exited(Instance(1), Exit::Signal(TERM)), now), []);
-    assert_eq!(engine.handle(Event::Gone(Instance(1)), now), start(2, 1));
+    assert_eq!(engine.handle(Event::Gone(Instance(1)), now), start(2));
 }
 
 #[test]
@@ -56,7 +67,7 @@ fn changes_during_a_stop_are_one_start_of_the_newest() {
     engine.handle(Event::Changed, now);
     assert_eq!(engine.handle(Event::Changed, now), []);
     assert_eq!(engine.handle(Event::Changed, now), []);
-    assert_eq!(engine.handle(Event::Gone(Instance(1)), now), start(2, 3));
+    assert_eq!(engine.handle(Event::Gone(Instance(1)), now), start(2));
 }
 
 #[test]
@@ -70,7 +81,7 @@ fn what_does_not_stop_is_killed_and_never_doubled() {
     let reported = engine.deadline().unwrap();
     assert_eq!(engine.tick(reported), [Action::ReportUnkillable(Instance(1))]);
     assert_eq!(engine.handle(Event::Changed, reported), []);
-    assert_eq!(engine.handle(Event::Gone(Instance(1)), reported), start(2, 2));
+    assert_eq!(engine.handle(Event::Gone(Instance(1)), reported), start(2));
 }
 
 #[test]
@@ -79,7 +90,7 @@ fn a_program_that_ends_waits_for_the_next_change() {
     engine.handle(Event::Watching, now);
     engine.handle(Event::Exited(Instance(1), Exit::Code(1)), now);
     assert_eq!(engine.handle(Event::Gone(Instance(1)), now), []);
-    assert_eq!(engine.handle(Event::Changed, now), start(2, 1));
+    assert_eq!(engine.handle(Event::Changed, now), start(2));
 }
 
 #[test]
@@ -95,7 +106,7 @@ fn postponed_is_until_the_first_change() {
     let mut engine = Engine::new(Policy { postpone: true, ..POLICY });
     let now = Instant::now();
     assert_eq!(engine.handle(Event::Watching, now), []);
-    assert_eq!(engine.handle(Event::Changed, now), start(1, 1));
+    assert_eq!(engine.handle(Event::Changed, now), start(1));
 }
 
 #[test]
@@ -122,6 +133,8 @@ fn the_second_interrupt_kills_at_once() {
     let (mut engine, now) = (engine(), Instant::now());
     engine.handle(Event::Watching, now);
     engine.handle(interrupted(INT), now);
+    assert_eq!(engine.handle(interrupted(INT), now + SAME / 2), [], "timeout(1) sends two");
+    let now = now + SAME * 2;
     assert_eq!(engine.handle(interrupted(INT), now), [Action::Kill(Instance(1))]);
     let ended = engine.tick(engine.deadline().unwrap());
     assert_eq!(ended, [Action::ReportUnkillable(Instance(1)), Action::End(125)]);
@@ -156,7 +169,7 @@ fn a_program_that_never_started_ends_it_and_later_failures_do_not() {
     engine.handle(Event::Gone(Instance(1)), now);
     let failed = Event::NotStarted(Instance(2), NotStarted::NotFound);
     assert_eq!(engine.handle(failed, now), []);
-    assert_eq!(engine.handle(Event::Changed, now), start(3, 2));
+    assert_eq!(engine.handle(Event::Changed, now), start(3));
 }
 
 #[test]
@@ -165,7 +178,7 @@ fn a_start_that_failed_while_it_was_being_stopped_is_followed_by_the_next() {
     engine.handle(Event::Watching, now);
     engine.handle(Event::Changed, now);
     let failed = Event::NotStarted(Instance(1), NotStarted::NotFound);
-    assert_eq!(engine.handle(failed, now), start(2, 1));
+    assert_eq!(engine.handle(failed, now), start(2));
 }
 
 #[test]
@@ -197,14 +210,14 @@ fn a_crash_is_started_again_after_a_while_and_an_error_waits_for_a_change() {
         match outlook {
             Change => {
                 assert_eq!((cleared, after, engine.deadline()), (vec![], vec![], None), "{case}");
-                assert_eq!(engine.handle(Event::Changed, now), start(2, 1), "{case}");
+                assert_eq!(engine.handle(Event::Changed, now), start(2), "{case}");
             }
             Retry(wait) => {
                 // Whatever it left behind goes first.
                 assert_eq!(cleared, [Action::Stop(Instance(1), TERM)], "{case}");
                 assert_eq!((after, engine.deadline()), (vec![], Some(now + wait)), "{case}");
                 assert_eq!(engine.tick(now + wait - Duration::from_nanos(1)), [], "{case}");
-                assert_eq!(engine.tick(now + wait), start(2, 0), "{case}");
+                assert_eq!(engine.tick(now + wait), start(2), "{case}");
             }
             End => assert_eq!(after, [Action::End(exit.status())], "{case}"),
         }
@@ -232,7 +245,7 @@ fn crashes_in_a_row_wait_longer_and_a_change_waits_for_nothing() {
     assert_eq!(crash(&mut engine, 8, &mut now, Duration::from_secs(30)).as_millis(), 250);
     engine.handle(exited(9, Exit::Signal(11)), now);
     engine.handle(Event::Gone(Instance(9)), now);
-    assert_eq!(engine.handle(Event::Changed, now), start(10, 1));
+    assert_eq!(engine.handle(Event::Changed, now), start(10));
     assert_eq!(crash(&mut engine, 10, &mut now, Duration::ZERO).as_millis(), 250);
 }
 
@@ -242,7 +255,7 @@ fn a_change_while_a_crash_is_cleared_away_starts_without_a_wait() {
     let mut engine = up(POLICY, now);
     engine.handle(exited(1, Exit::Signal(11)), now);
     assert_eq!(engine.handle(Event::Changed, now), []);
-    assert_eq!(engine.handle(Event::Gone(Instance(1)), now), start(2, 1));
+    assert_eq!(engine.handle(Event::Gone(Instance(1)), now), start(2));
 }
 
 #[test]
@@ -259,12 +272,12 @@ fn a_process_that_could_not_be_made_is_tried_again() {
     let now = Instant::now();
     let mut engine = up(POLICY, now);
     engine.handle(Event::Changed, now);
-    assert_eq!(engine.handle(Event::Gone(Instance(1)), now), start(2, 1));
+    assert_eq!(engine.handle(Event::Gone(Instance(1)), now), start(2));
     let failed = Event::NotStarted(Instance(2), NotStarted::NoProcess(11));
     assert_eq!(engine.handle(failed, now), []);
     let at = engine.deadline().unwrap();
     assert_eq!(at - now, Duration::from_millis(250));
-    assert_eq!(engine.tick(at), start(3, 1));
+    assert_eq!(engine.tick(at), start(3));
 }
 
 #[test]
@@ -319,13 +332,247 @@ fn ctrl_c_with_nothing_running_ends_with_the_last_status() {
     assert_eq!(engine.handle(Event::Typed(INT), now), [Action::End(3)]);
 }
 
-/// What the world does next; the model turns it into an event that can happen now.
+fn build(instance: u64, step: usize, generation: u64) -> Action {
+    Action::Build { instance: Instance(instance), step, generation: Generation(generation) }
+}
+
+/// An engine with this policy whose first build, of two steps, is done, and its program up as 3.
+fn built(policy: Policy, now: Instant) -> Engine {
+    let mut engine = Engine::new(Policy { steps: 2, ..policy });
+    assert_eq!(engine.handle(Event::Watching, now), [build(1, 0, 0)]);
+    assert_eq!(engine.handle(exited(1, Exit::Code(0)), now), [build(2, 1, 0)]);
+    let done = Action::Note(Note::Built { generation: Generation(0), took: Duration::ZERO });
+    let started = [done, Action::Start(Instance(3))];
+    assert_eq!(engine.handle(exited(2, Exit::Code(0)), now), started);
+    engine.handle(Event::Started(Instance(3)), now);
+    engine
+}
+
+#[test]
+fn what_runs_goes_on_until_all_steps_are_done() {
+    let now = Instant::now();
+    let mut engine = built(POLICY, now);
+    assert_eq!(engine.handle(Event::Changed, now), [build(4, 0, 1)]);
+    assert_eq!(engine.handle(exited(4, Exit::Code(0)), now), [build(5, 1, 1)]);
+    let done = Action::Note(Note::Built { generation: Generation(1), took: Duration::ZERO });
+    let stop = Action::Stop(Instance(3), TERM);
+    assert_eq!(engine.handle(exited(5, Exit::Code(0)), now), [done, stop]);
+    assert_eq!(engine.handle(Event::Gone(Instance(3)), now), start(6));
+}
+
+#[test]
+fn a_build_that_fails_stops_nothing() {
+    let now = Instant::now();
+    let failures = [
+        (exited(4, Exit::Code(1)), Failure::Exit(Exit::Code(1))),
+        (exited(4, Exit::Signal(9)), Failure::Exit(Exit::Signal(9))),
+        (
+            Event::NotStarted(Instance(4), NotStarted::NotFound),
+            Failure::NotStarted(NotStarted::NotFound),
+        ),
+    ];
+    for (event, failure) in failures {
+        let mut engine = built(POLICY, now);
+        engine.handle(Event::Changed, now);
+        let note = Note::BuildFailed { step: 0, failure, took: Duration::ZERO };
+        assert_eq!(engine.handle(event, now), [Action::Note(note)]);
+        assert_eq!(engine.phase(), Phase::Ready);
+        assert_eq!(engine.handle(Event::Changed, now), [build(5, 0, 2)]);
+    }
+}
+
+#[test]
+fn a_change_during_a_build_cancels_it_and_nothing_is_doubled() {
+    let now = Instant::now();
+    let mut engine = built(POLICY, now);
+    engine.handle(Event::Changed, now);
+    let cancelled = Action::Note(Note::BuildCancelled { took: Duration::ZERO });
+    let stop = Action::Stop(Instance(4), TERM);
+    assert_eq!(engine.handle(Event::Changed, now), [cancelled, stop]);
+    assert_eq!(engine.handle(Event::Changed, now), []);
+    assert_eq!(engine.handle(exited(4, Exit::Code(0)), now), [], "not even if it succeeds");
+    assert_eq!(engine.tick(now + TIMEOUT), [Action::Kill(Instance(4))]);
+    assert_eq!(engine.handle(Event::Gone(Instance(4)), now), [build(5, 0, 3)]);
+}
+
+#[test]
+fn a_change_during_a_build_is_queued_or_ignored_where_that_is_wanted() {
+    let now = Instant::now();
+    for (on_busy, follows) in [(OnBusy::Queue, true), (OnBusy::Ignore, false)] {
+        let mut engine = built(Policy { on_busy, ..POLICY }, now);
+        engine.handle(Event::Changed, now);
+        assert_eq!(engine.handle(Event::Changed, now), []);
+        engine.handle(exited(4, Exit::Code(0)), now);
+        let after = engine.handle(exited(5, Exit::Code(0)), now);
+        assert_eq!(after.contains(&build(6, 0, 2)), follows, "{after:?}");
+        assert!(after.contains(&Action::Stop(Instance(3), TERM)), "{after:?}");
+    }
+}
+
+#[test]
+fn an_end_waits_for_the_build_that_it_stops() {
+    let now = Instant::now();
+    let mut engine = built(POLICY, now);
+    engine.handle(Event::Changed, now);
+    let stops = engine.handle(interrupted(INT), now);
+    for stop in [Action::Stop(Instance(4), TERM), Action::Stop(Instance(3), INT)] {
+        assert!(stops.contains(&stop), "{stops:?}");
+    }
+    engine.handle(exited(3, Exit::Code(5)), now);
+    assert_eq!(engine.handle(Event::Gone(Instance(3)), now), []);
+    engine.handle(exited(4, Exit::Signal(TERM)), now);
+    assert_eq!(engine.handle(Event::Gone(Instance(4)), now), [Action::End(5)]);
+}
+
+#[test]
+fn a_first_build_that_fails_ends_it_only_if_nothing_can_mend_it() {
+    let now = Instant::now();
+    for exit_with_child in [false, true] {
+        let mut engine = Engine::new(Policy { steps: 1, exit_with_child, ..POLICY });
+        engine.handle(Event::Watching, now);
+        let after = engine.handle(exited(1, Exit::Code(7)), now);
+        assert_eq!(after.contains(&Action::End(7)), exit_with_child, "{after:?}");
+    }
+}
+
+#[test]
+fn a_change_can_be_a_signal_or_nothing_but_a_build() {
+    let now = Instant::now();
+    let mut engine = up(Policy { on_change: OnChange::Signal(1), ..POLICY }, now);
+    assert_eq!(engine.handle(Event::Changed, now), [Action::Signal(Instance(1), 1)]);
+    engine.handle(exited(1, Exit::Code(0)), now);
+    engine.handle(Event::Gone(Instance(1)), now);
+    assert_eq!(engine.handle(Event::Changed, now), start(2), "what is down is started");
+    let mut engine = built(Policy { on_change: OnChange::Build, ..POLICY }, now);
+    engine.handle(Event::Changed, now);
+    engine.handle(exited(4, Exit::Code(0)), now);
+    let after = engine.handle(exited(5, Exit::Code(0)), now);
+    assert!(matches!(after.as_slice(), [Action::Note(Note::Built { .. })]), "{after:?}");
+}
+
+/// A policy with handovers, each of which takes five seconds at the most.
+const HANDOVER: Policy =
+    Policy { on_change: OnChange::Handover, ready_timeout: Some(Duration::from_secs(5)), ..POLICY };
+
+/// An engine with such a policy, whose first instance is ready.
+fn serving(now: Instant) -> Engine {
+    let mut engine = up(HANDOVER, now);
+    assert_eq!(engine.phase(), Phase::Starting);
+    engine.handle(Event::Ready(Instance(1)), now);
+    assert_eq!(engine.phase(), Phase::Ready);
+    engine
+}
+
+#[test]
+fn the_old_one_stops_when_the_new_one_is_ready() {
+    let now = Instant::now();
+    let mut engine = serving(now);
+    assert_eq!(engine.handle(Event::Changed, now), start(2));
+    assert_eq!(engine.handle(Event::Started(Instance(2)), now), []);
+    assert_eq!(engine.phase(), Phase::Handover);
+    let over = engine.handle(Event::Ready(Instance(2)), now);
+    assert_eq!(over.last(), Some(&Action::Stop(Instance(1), TERM)));
+    engine.handle(exited(1, Exit::Signal(TERM)), now);
+    assert_eq!(engine.handle(Event::Gone(Instance(1)), now), []);
+    assert_eq!((engine.phase(), engine.current()), (Phase::Ready, Some(Instance(2))));
+}
+
+#[test]
+fn the_old_one_stays_when_the_new_one_fails() {
+    let now = Instant::now();
+    let late = now + Duration::from_secs(5);
+    let failed = Event::NotStarted(Instance(2), NotStarted::NotFound);
+    for event in
+        [Some(exited(2, Exit::Code(1))), Some(failed), Some(Event::Hung(Instance(2))), None]
+    {
+        let mut engine = serving(now);
+        engine.handle(Event::Changed, now);
+        let after = match event {
+            Some(event) => engine.handle(event, now),
+            None => engine.tick(late),
+        };
+        let is_note = matches!(after[0], Action::Note(Note::HandoverFailed { .. }));
+        assert!(is_note && !after.contains(&Action::Stop(Instance(1), TERM)), "{after:?}");
+        assert_eq!((engine.phase(), engine.current()), (Phase::Ready, Some(Instance(1))));
+        assert_eq!(engine.handle(Event::Changed, now), start(3));
+    }
+}
+
+#[test]
+fn a_change_during_a_handover_is_for_another_one() {
+    let now = Instant::now();
+    let mut engine = serving(now);
+    engine.handle(Event::Changed, now);
+    let stop = Action::Stop(Instance(2), TERM);
+    assert_eq!(engine.handle(Event::Changed, now), [stop, Action::Start(Instance(3))]);
+    assert_eq!(engine.handle(Event::Ready(Instance(2)), now), [], "too late");
+    let over = engine.handle(Event::Ready(Instance(3)), now);
+    assert_eq!(over.last(), Some(&Action::Stop(Instance(1), TERM)));
+}
+
+#[test]
+fn an_end_waits_for_all_that_is_leaving() {
+    let now = Instant::now();
+    let mut engine = serving(now);
+    engine.handle(Event::Changed, now);
+    engine.handle(Event::Ready(Instance(2)), now);
+    engine.handle(Event::Changed, now);
+    assert_eq!(engine.handle(interrupted(INT), now).len(), 2);
+    engine.handle(exited(2, Exit::Code(0)), now);
+    assert_eq!(engine.handle(Event::Gone(Instance(2)), now), []);
+    assert_eq!(engine.handle(Event::Gone(Instance(3)), now), []);
+    assert_eq!(engine.handle(Event::Gone(Instance(1)), now), [Action::End(0)]);
+}
+
+#[test]
+fn what_is_not_ready_in_time_is_told_of_once_and_may_be_yet() {
+    let now = Instant::now();
+    let mut engine = up(Policy { ready_timeout: HANDOVER.ready_timeout, ..POLICY }, now);
+    engine.handle(Event::Extended(Instance(1), Duration::from_secs(9)), now);
+    assert_eq!(engine.tick(now + Duration::from_secs(8)), []);
+    let late = now + Duration::from_secs(9);
+    let note = Note::NotReady { instance: Instance(1) };
+    assert_eq!(engine.tick(late), [Action::Note(note)]);
+    assert_eq!(engine.tick(late + Duration::from_secs(9)), []);
+    engine.handle(Event::Ready(Instance(1)), late);
+    assert_eq!(engine.phase(), Phase::Ready);
+}
+
+#[test]
+fn what_hangs_is_aborted_and_started_again() {
+    let now = Instant::now();
+    let mut engine = up(POLICY, now);
+    let hung = engine.handle(Event::Hung(Instance(1)), now);
+    assert_eq!(hung[1], Action::Stop(Instance(1), libc::SIGABRT));
+    engine.handle(exited(1, Exit::Signal(libc::SIGABRT)), now);
+    engine.handle(Event::Gone(Instance(1)), now);
+    assert_eq!(engine.tick(engine.deadline().unwrap()), start(2));
+}
+
+#[test]
+fn changes_wait_while_it_is_paused() {
+    let now = Instant::now();
+    let mut engine = up(POLICY, now);
+    let asked = |engine: &mut Engine, request| engine.handle(Event::Requested(request), now);
+    assert_eq!(asked(&mut engine, Request::Pause), []);
+    assert_eq!(engine.handle(Event::Changed, now), []);
+    assert_eq!(engine.handle(Event::Changed, now), []);
+    assert_eq!(asked(&mut engine, Request::Resume), [Action::Stop(Instance(1), TERM)]);
+    assert_eq!(engine.handle(Event::Gone(Instance(1)), now), start(2));
+    asked(&mut engine, Request::Pause);
+    assert_eq!(asked(&mut engine, Request::Resume), [], "nothing had changed");
+    assert_eq!(asked(&mut engine, Request::Restart), [Action::Stop(Instance(2), TERM)]);
+}
+
+/// What the world does next; the model turns it into an event that can happen now, to one of the
+/// instances that there are.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Change,
-    Exec(Option<NotStarted>),
-    Exit(Exit),
-    Vanish,
+    Exec(usize, Option<NotStarted>),
+    Ready(usize),
+    Exit(usize, Exit),
+    Vanish(usize),
     Wait(u64),
     Interrupt,
     Type,
@@ -339,15 +586,17 @@ fn any_step() -> impl Strategy<Value = Step> {
         1 => Just(Some(NotStarted::NoProcess(11))),
     ];
     let exit = prop_oneof![
-        (0..3).prop_map(Exit::Code),
-        prop_oneof![Just(9), Just(10), Just(11), Just(TERM)].prop_map(Exit::Signal),
+        2 => Just(Exit::Code(0)),
+        2 => (1..3).prop_map(Exit::Code),
+        1 => prop_oneof![Just(9), Just(10), Just(11), Just(TERM)].prop_map(Exit::Signal),
     ];
     prop_oneof![
         8 => Just(Step::Change),
-        8 => exec.prop_map(Step::Exec),
-        6 => exit.prop_map(Step::Exit),
-        8 => Just(Step::Vanish),
-        6 => (0..12_000u64).prop_map(Step::Wait),
+        8 => (0..3_usize, exec).prop_map(|(which, result)| Step::Exec(which, result)),
+        6 => (0..3_usize).prop_map(Step::Ready),
+        6 => (0..3_usize, exit).prop_map(|(which, exit)| Step::Exit(which, exit)),
+        8 => (0..3_usize).prop_map(Step::Vanish),
+        6 => (0..12_000_u64).prop_map(Step::Wait),
         1 => Just(Step::Interrupt),
         1 => Just(Step::Type),
         2 => (10..=12).prop_map(Step::Signal),
@@ -361,22 +610,37 @@ fn any_policy() -> impl Strategy<Value = Policy> {
         Just(Restart::OnFailure),
         Just(Restart::Always),
     ];
-    (restart, any::<bool>()).prop_map(|(restart, exit_with_child)| Policy {
-        restart,
-        exit_with_child,
-        ..POLICY
+    let on_busy = prop_oneof![Just(OnBusy::Cancel), Just(OnBusy::Queue)];
+    let on_change = prop_oneof![Just(OnChange::Restart), Just(OnChange::Handover)];
+    let chosen = (restart, any::<bool>(), 0..3_usize, on_busy, on_change, any::<bool>());
+    chosen.prop_map(|(restart, exit_with_child, steps, on_busy, on_change, has_probe)| {
+        let ready_timeout = has_probe.then_some(Duration::from_secs(5));
+        Policy { restart, exit_with_child, steps, on_busy, on_change, ready_timeout, ..POLICY }
     })
 }
 
-/// A world with at most one instance, as the dispatcher and the kernel make it.
-struct World {
-    engine: Engine,
-    now: Instant,
-    instance: Option<(Instance, Generation)>,
+/// An instance as the kernel has it.
+#[derive(Clone, Copy, Debug)]
+struct There {
+    instance: Instance,
+    is_build: bool,
     is_executed: bool,
     has_exited: bool,
+    is_stopped: bool,
+}
+
+/// The instances that there are, as the dispatcher and the kernel make them.
+struct World {
+    policy: Policy,
+    engine: Engine,
+    now: Instant,
+    there: Vec<There>,
     newest: u64,
-    last_started: Generation,
+    /// The newest generation of which a program was started, or tried to.
+    last_started: u64,
+    /// The newest generation that was built, or failed to.
+    last_built: u64,
+    has_failed_to_build: bool,
     ended: Option<i32>,
     interrupted: bool,
     /// Signals that are yet to be passed on.
@@ -386,13 +650,14 @@ struct World {
 impl World {
     fn new(policy: Policy) -> Self {
         let mut world = Self {
+            policy,
             engine: Engine::new(policy),
             now: Instant::now(),
-            instance: None,
-            is_executed: false,
-            has_exited: false,
+            there: Vec::new(),
             newest: 0,
-            last_started: Generation(0),
+            last_started: 0,
+            last_built: 0,
+            has_failed_to_build: false,
             ended: None,
             interrupted: false,
             owed: None,
@@ -410,61 +675,103 @@ impl World {
         for action in actions {
             assert_eq!(self.ended, None, "{action:?} after the end");
             match action {
-                Action::Start(instance, generation) => {
-                    assert_eq!(self.instance, None, "two at once");
-                    assert!(!self.interrupted, "started after an interrupt");
-                    self.instance = Some((instance, generation));
-                    self.last_started = generation;
-                    self.is_executed = false;
-                    self.has_exited = false;
+                Action::Start(instance) => {
+                    let programs = self.there.iter().filter(|there| !there.is_build).count();
+                    let is_handover = self.policy.on_change == OnChange::Handover;
+                    assert!(programs == 0 || is_handover, "two at once");
+                    self.begin(instance, false);
+                    self.last_started = match self.policy.steps {
+                        0 => self.newest,
+                        _ => self.last_built,
+                    };
                 }
-                Action::Stop(instance, _) | Action::Kill(instance) => self.assert_there(instance),
+                Action::Build { instance, step, generation } => {
+                    let is_running = |there: &&There| there.is_build && !there.has_exited;
+                    assert_eq!(self.there.iter().filter(is_running).count(), 0, "two builds");
+                    assert!(step < self.policy.steps);
+                    assert!(generation.0 <= self.newest);
+                    self.begin(instance, true);
+                }
+                Action::Stop(instance, _) | Action::Kill(instance) => {
+                    self.find(instance).is_stopped = true;
+                }
                 Action::Signal(instance, signal) => {
-                    self.assert_there(instance);
+                    self.find(instance);
                     assert_eq!(self.owed.take(), Some(signal));
                 }
-                Action::ReportUnkillable(instance) => self.assert_there(instance),
+                Action::ReportUnkillable(instance) => _ = self.find(instance),
+                Action::Note(Note::Built { generation, .. }) => self.last_built = generation.0,
+                Action::Note(Note::BuildFailed { .. }) => self.has_failed_to_build = true,
+                Action::Note(_) => {}
                 Action::End(status) => {
-                    let is_unkillable = status == Exit::OWN_FAILURE;
-                    assert!(self.instance.is_none() || is_unkillable, "ended with one left");
+                    let is_left = |there: &There| !(there.is_build && there.has_exited);
+                    let is_unkillable =
+                        status == Exit::OWN_FAILURE || self.engine.deadline().is_none();
+                    assert!(
+                        !self.there.iter().any(is_left) || is_unkillable,
+                        "ended with one left"
+                    );
                     self.ended = Some(status);
                 }
             }
         }
     }
 
-    fn assert_there(&self, instance: Instance) {
-        assert_eq!(self.instance.map(|(there, _)| there), Some(instance));
+    fn begin(&mut self, instance: Instance, is_build: bool) {
+        assert!(!self.interrupted, "started after an interrupt");
+        let (is_executed, has_exited, is_stopped) = (false, false, false);
+        self.there.push(There { instance, is_build, is_executed, has_exited, is_stopped });
+    }
+
+    fn find(&mut self, instance: Instance) -> &mut There {
+        let there = self.there.iter_mut().find(|there| there.instance == instance);
+        there.expect("an action for an instance that is there")
     }
 
     fn step(&mut self, step: Step) {
         if self.ended.is_some() {
             return;
         }
-        match (step, self.instance) {
-            (Step::Change, _) => {
+        let at = |which: usize| self.there.get(which % self.there.len().max(1)).copied();
+        match step {
+            Step::Change => {
                 self.newest += 1;
                 self.tell(Event::Changed);
             }
-            (Step::Exec(result), Some((instance, _))) if !self.is_executed => {
-                self.is_executed = true;
+            Step::Exec(which, result) => {
+                let Some(There { instance, is_executed: false, .. }) = at(which) else { return };
                 match result {
-                    None => self.tell(Event::Started(instance)),
+                    None => {
+                        self.find(instance).is_executed = true;
+                        self.tell(Event::Started(instance));
+                    }
                     Some(why) => {
-                        self.instance = None;
+                        self.there.retain(|there| there.instance != instance);
                         self.tell(Event::NotStarted(instance, why));
                     }
                 }
             }
-            (Step::Exit(exit), Some((instance, _))) if self.is_executed && !self.has_exited => {
-                self.has_exited = true;
+            Step::Ready(which) => {
+                if let Some(There { instance, is_executed: true, has_exited: false, .. }) =
+                    at(which)
+                {
+                    self.tell(Event::Ready(instance));
+                }
+            }
+            Step::Exit(which, exit) => {
+                let Some(There { instance, is_executed: true, has_exited: false, .. }) = at(which)
+                else {
+                    return;
+                };
+                self.find(instance).has_exited = true;
                 self.tell(Event::Exited(instance, exit));
             }
-            (Step::Vanish, Some((instance, _))) if self.has_exited => {
-                self.instance = None;
+            Step::Vanish(which) => {
+                let Some(There { instance, has_exited: true, .. }) = at(which) else { return };
+                self.there.retain(|there| there.instance != instance);
                 self.tell(Event::Gone(instance));
             }
-            (Step::Wait(milliseconds), _) => {
+            Step::Wait(milliseconds) => {
                 self.now += Duration::from_millis(milliseconds);
                 let actions = self.engine.tick(self.now);
                 self.act(actions);
@@ -472,35 +779,36 @@ impl World {
                 let next = self.engine.deadline();
                 assert!(self.ended.is_some() || next.is_none_or(|next| next > self.now));
             }
-            (Step::Interrupt, _) => {
+            Step::Interrupt => {
                 self.interrupted = true;
                 self.tell(interrupted(TERM));
             }
-            (Step::Type, _) => {
-                // With something running, that is the program's to answer.
-                self.interrupted |= !matches!(self.engine.state, State::Up { exit: None, .. });
+            Step::Type => {
                 self.tell(Event::Typed(INT));
+                // With something running, that was the program's to answer.
+                self.interrupted |= self.engine.outlook(self.now) == Outlook::End;
             }
-            (Step::Signal(signal), there) => {
-                self.owed = there.map(|_| signal);
+            Step::Signal(signal) => {
+                let current = self.engine.current();
+                self.owed = current.map(|_| signal);
                 self.tell(Event::Signalled(signal));
                 assert_eq!(self.owed, None, "a signal was lost");
             }
-            _ => {}
         }
     }
 
-    fn is_stopping(&self) -> bool {
-        matches!(self.engine.state, State::Stopping { .. })
-    }
-
-    /// Lets every process end as soon as it is stopped, until nothing happens any more.
+    /// Lets every process do what is wanted of it, until nothing happens any more.
     fn calm_down(&mut self) {
-        for _ in 0..8 {
-            self.step(Step::Exec(None));
-            if self.is_stopping() {
-                self.step(Step::Exit(Exit::Code(0)));
-                self.step(Step::Vanish);
+        for _ in 0..20 {
+            for which in 0..self.there.len() {
+                self.step(Step::Exec(which, None));
+                self.step(Step::Ready(which));
+            }
+            for which in (0..self.there.len()).rev() {
+                if self.there.get(which).is_some_and(|there| there.is_build || there.is_stopped) {
+                    self.step(Step::Exit(which, Exit::Code(0)));
+                    self.step(Step::Vanish(which));
+                }
             }
             // Less than a stop may take, more than the longest back-off in two steps.
             self.step(Step::Wait(6000));
@@ -521,11 +829,20 @@ proptest! {
             world.step(step);
         }
         world.calm_down();
-        prop_assert!(!world.is_stopping(), "{:?}", world.engine);
+        let engine = &world.engine;
+        let is_stopping = world.there.iter().any(|there| there.is_stopped);
+        prop_assert!(!is_stopping || world.ended.is_some(), "{:?}", engine);
         if world.interrupted {
-            prop_assert!(world.ended.is_some(), "interrupted and not over: {:?}", world.engine);
+            prop_assert!(world.ended.is_some(), "interrupted and not over: {:?}", engine);
         } else if world.ended.is_none() {
-            prop_assert_eq!(world.last_started, Generation(world.newest), "{:?}", world.engine);
+            prop_assert!(!engine.is_building(), "{:?}", engine);
+            if policy.steps > 0 && !world.has_failed_to_build {
+                prop_assert_eq!(world.last_built, world.newest, "{:?}", engine);
+            }
+            // What was not built is not started.
+            if !world.has_failed_to_build {
+                prop_assert_eq!(world.last_started, world.newest, "{:?}", engine);
+            }
         }
     }
 }

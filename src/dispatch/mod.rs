@@ -1,0 +1,287 @@
+//! The dispatcher: the main thread. It receives what happened, asks the engine, and carries out
+//! what it answers.
+//!
+//! It owns the engine and all children and shares no state with other threads; they send
+//! messages into its one channel. It never touches the watched file system, so that signals
+//! are answered and deadlines kept while a mount hangs.
+
+use std::io;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use crate::engine::{Event, Exit, Instance};
+use crate::process::routing::{Route, Routing};
+use crate::process::signals::{self, Received, Sender as Origin};
+use crate::process::{Children, Chunk, Program, STOP_TYPED, Stdin};
+use crate::scan::Scanner;
+use crate::ui::{Level, Log, describe, text};
+use crate::watch::{Report, Timing, watch};
+
+mod changes;
+mod service;
+mod service_words;
+mod steps;
+mod words;
+
+use service::Service;
+pub use service::Spec;
+pub use steps::Step;
+
+/// What to do.
+#[derive(Debug)]
+pub struct Setup {
+    /// What to run.
+    pub service: Spec,
+    /// When to look.
+    pub timing: Timing,
+    /// What signals mean.
+    pub routing: Routing,
+    /// Whether to clear the terminal on each change.
+    pub clear: bool,
+}
+
+/// What happened, from whichever thread saw it.
+enum Message {
+    Report(Report),
+    Signal(Received),
+    Output(Instance, Chunk),
+}
+
+/// What a service needs to carry out what is decided.
+#[derive(Debug)]
+struct Shared {
+    children: Children,
+    log: Log,
+    sender: Sender<Message>,
+}
+
+/// The main thread's state.
+#[derive(Debug)]
+pub struct Dispatcher {
+    timing: Timing,
+    routing: Routing,
+    clear: bool,
+    service: Service,
+    shared: Shared,
+    messages: Receiver<Message>,
+    watched: String,
+    /// The status to end with at once, whatever runs.
+    ended: Option<i32>,
+    /// Whether the watcher failed, so that all that is left to do is to end.
+    has_failed: bool,
+    /// When Ctrl-Z was typed, if the program did not stop yet.
+    stop_typed: Option<Instant>,
+}
+
+/// How often to look after an instance that is being stopped: what is killed may have started
+/// other processes meanwhile.
+const CHECK: Duration = Duration::from_millis(50);
+
+/// How long after Ctrl-Z a program stops at the latest, or not at all.
+const STOP_TAKES: Duration = Duration::from_secs(1);
+
+impl Dispatcher {
+    /// Prepares everything but the watching. Signals are answered from here on.
+    ///
+    /// # Errors
+    /// When threads or signal handlers cannot be made.
+    pub fn new(setup: Setup, log: Log) -> io::Result<Self> {
+        let Setup { service, timing, routing, clear } = setup;
+        let (sender, messages) = mpsc::channel();
+        let signal_sender = sender.clone();
+        // A closed channel means that we are on our way out.
+        signals::listen(move |received| _ = signal_sender.send(Message::Signal(received)))?;
+        let children = Children::new(service.program.as_ref().map_or(Stdin::Null, Program::stdin))?;
+        Ok(Self {
+            timing,
+            routing,
+            clear,
+            service: Service::new(service),
+            shared: Shared { children, log, sender },
+            messages,
+            watched: String::new(),
+            ended: None,
+            has_failed: false,
+            stop_typed: None,
+        })
+    }
+
+    /// Watches with `scanner` and runs the program until it is over; gives the exit status.
+    /// Without a scanner, the program is only run.
+    ///
+    /// # Errors
+    /// When the watcher's thread cannot be made.
+    pub fn run(mut self, scanner: Option<Scanner>) -> io::Result<u8> {
+        match scanner {
+            Some(scanner) => {
+                let roots = scanner.roots().iter().map(|root| text::path(&root.label));
+                self.watched = roots.collect::<Vec<_>>().join(", ");
+                let sender = self.shared.sender.clone();
+                let send = move |report| sender.send(Message::Report(report)).is_ok();
+                watch(scanner, self.timing, send)?;
+            }
+            None => self.tell(Event::Watching),
+        }
+        let status = loop {
+            if let Some(status) = self.ended.or(self.service.ended) {
+                break status;
+            }
+            self.step();
+        };
+        let status = if self.has_failed { Exit::OWN_FAILURE } else { status };
+        self.shared.log.finish();
+        Ok(u8::try_from(status).unwrap_or(u8::MAX))
+    }
+
+    /// Takes one message, and does all that is due.
+    fn step(&mut self) {
+        let message = self.next_message();
+        // Before what came of it, so that this is seen as such.
+        if let Some(Message::Signal(received)) = message
+            && self.is_typed(received)
+        {
+            self.take_typed(received.signal);
+        }
+        // Before anything else, so that no signal goes to a group that is gone, and whose id may be
+        // another's soon.
+        let reaped = self.shared.children.reap();
+        if reaped.orphans > 0 {
+            let orphans = text::count(reaped.orphans, "orphan");
+            self.shared.log.write(Level::Detail, format!("reaped {orphans}"));
+        }
+        for (instance, signal) in reaped.stopped {
+            self.take_stop(instance, signal);
+        }
+        self.look_for_stop();
+        reaped.events.into_iter().for_each(|event| self.tell(event));
+        match message {
+            Some(Message::Report(report)) => self.take_report(report),
+            Some(Message::Signal(received)) => self.take_signal(received),
+            Some(Message::Output(instance, Chunk::Bytes(bytes))) => {
+                self.service.wrote(instance, &bytes, &mut self.shared);
+            }
+            Some(Message::Output(instance, Chunk::Drained)) => {
+                self.service.drained(instance, &mut self.shared);
+            }
+            // Some time has passed.
+            None => {}
+        }
+        self.service.tick(&mut self.shared);
+    }
+
+    /// The next message; none when something is due before it comes.
+    fn next_message(&self) -> Option<Message> {
+        let deadline = self.service.engine.deadline();
+        let is_watchful = !self.service.stopping.is_empty() || self.stop_typed.is_some();
+        let check = is_watchful.then(|| Instant::now() + CHECK);
+        let Some(until) = deadline.into_iter().chain(check).min() else {
+            return Some(self.messages.recv().expect("a sender is kept in self"));
+        };
+        match self.messages.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            Ok(message) => Some(message),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => unreachable!("a sender is kept in self"),
+        }
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.service.tell(event, &mut self.shared);
+    }
+
+    /// Takes note of what the watcher says.
+    fn take_report(&mut self, report: Report) {
+        match report {
+            Report::Unwatchable { .. } => {
+                self.say_report(&report);
+                self.ended = Some(2);
+            }
+            Report::Failed => {
+                self.say_report(&report);
+                self.has_failed = true;
+                let signal = libc::SIGTERM;
+                self.tell(Event::Interrupted { signal, stop: signal });
+            }
+            Report::First { .. } => {
+                self.say_report(&report);
+                self.tell(Event::Watching);
+            }
+            Report::Changed { changes, settling } => {
+                if self.clear {
+                    self.shared.log.clear_screen();
+                }
+                let detail = format!(" (settled in {})", text::duration(settling));
+                self.shared.log.write(Level::Event, describe(&changes) + &detail);
+                self.service.changed(&changes, &mut self.shared);
+            }
+            report => self.say_report(&report),
+        }
+    }
+
+    /// Does what a signal asks for.
+    fn take_signal(&mut self, received: Received) {
+        let signal = received.signal;
+        // The last two are what we may get for using the terminal ourselves.
+        let is_our_own = [libc::SIGCHLD, libc::SIGTTIN, libc::SIGTTOU].contains(&signal);
+        if is_our_own || self.is_typed(received) {
+            return;
+        }
+        // What has the terminal was continued when we were; a second time would undo the next
+        // Ctrl-Z.
+        if signal == libc::SIGCONT && self.shared.children.resume() {
+            return;
+        }
+        match self.routing.route(signal) {
+            Route::End(stop) => self.tell(Event::Interrupted { signal, stop }),
+            Route::Pass(sent) => self.tell(Event::Signalled(sent)),
+            Route::Drop => {
+                let line = format!("dropped {}", signals::name(signal));
+                self.shared.log.write(Level::Detail, line);
+            }
+        }
+        if signal == libc::SIGTSTP {
+            signals::suspend();
+        }
+    }
+
+    /// Whether it was typed at the terminal that the program has.
+    fn is_typed(&self, received: Received) -> bool {
+        let is_told = matches!(received.sender, Origin::Process(pid) if self.shared.children.is_sentinel(pid));
+        // That the terminal is gone means us as well.
+        is_told && received.signal != libc::SIGHUP
+    }
+
+    fn take_typed(&mut self, signal: i32) {
+        match signal {
+            STOP_TYPED => self.stop_typed = Some(Instant::now()),
+            signal if self.shared.children.is_news(signal) => self.tell(Event::Typed(signal)),
+            _ => {}
+        }
+    }
+
+    /// The program was stopped, and goes on only when it is continued.
+    fn take_stop(&mut self, instance: Instance, signal: i32) {
+        let is_stop = [libc::SIGTSTP, libc::SIGSTOP].contains(&signal);
+        match is_stop && self.shared.children.has_terminal(instance) {
+            true => self.suspend(instance),
+            false => self.say_stopped(signal),
+        }
+    }
+
+    /// Ctrl-Z was typed, and it was not yet told that the program stopped.
+    fn look_for_stop(&mut self) {
+        match self.stop_typed {
+            Some(typed) if typed.elapsed() > STOP_TAKES => self.stop_typed = None,
+            Some(typed) if typed.elapsed() > CHECK => {
+                if let Some(instance) = self.shared.children.half_stopped() {
+                    self.suspend(instance);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn suspend(&mut self, instance: Instance) {
+        self.stop_typed = None;
+        self.shared.children.suspend(instance);
+    }
+}

@@ -1,0 +1,579 @@
+//! The runner: the state machine of a program's instances, when they are started, stopped and
+//! killed.
+
+use std::time::{Duration, Instant};
+
+use super::backoff::Backoff;
+use super::stop::{Due, Stop};
+use super::told::Told;
+use super::{Action, Exit, Failure, Instance, NotStarted, Note, OnChange, Outlook, Policy};
+
+/// Decides for one program. It holds three things for certain: no instance is started while any
+/// process of another is left, unless handovers are wanted; once all is quiet, what runs was
+/// started after the last change; and once interrupted it ends.
+#[derive(Debug)]
+pub(super) struct Runner {
+    policy: Policy,
+    state: State,
+    /// Those that are on their way out beside what is up.
+    leaving: Vec<Leaving>,
+    backoff: Backoff,
+    /// Whether the program could ever be executed. Before that, failing to is final.
+    has_started: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Nothing runs, after an instance that ended like this; the next change starts one.
+    Idle { exit: Option<Exit> },
+    /// Nothing runs until this time or a change.
+    Retrying { exit: Option<Exit>, at: Instant },
+    /// An instance is there, and one beside it that shall take over.
+    Up { up: Up, successor: Option<Up> },
+    /// An instance is going.
+    Stopping { instance: Instance, exit: Option<Exit>, stop: Stop, then: Then },
+    /// It is over, with this status, as soon as those that are leaving are gone.
+    Ending { status: i32 },
+    /// It is over.
+    Ended,
+}
+
+/// An instance that nobody has asked to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Up {
+    instance: Instance,
+    /// How its first process ended, which the rest of it may outlive.
+    exit: Option<Exit>,
+    since: Instant,
+    told: Told,
+    ready: Ready,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ready {
+    /// Not yet, and not by this time said that it takes too long.
+    Awaited {
+        by: Option<Instant>,
+    },
+    /// Not in time.
+    Late,
+    Yes,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Leaving {
+    instance: Instance,
+    stop: Stop,
+}
+
+/// What follows a stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    Start,
+    Retry { at: Instant },
+    End { signal: i32 },
+}
+
+/// What a program is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// It was not started yet.
+    Waiting,
+    /// It runs, and is not ready yet.
+    Starting,
+    /// It runs, and is ready.
+    Ready,
+    /// It runs, and so does another that shall take over.
+    Handover,
+    /// It is being stopped.
+    Stopping,
+    /// It failed, and is started again after a while.
+    Retrying,
+    /// It ended with a failure; a change starts it.
+    Failed,
+    /// It ended in order; a change starts it.
+    Done,
+}
+
+impl Runner {
+    pub(super) fn new(policy: Policy) -> Self {
+        Self {
+            policy,
+            state: State::Idle { exit: None },
+            leaving: Vec::new(),
+            backoff: Backoff::default(),
+            has_started: false,
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let leaving = self.leaving.iter().filter_map(|leaving| leaving.stop.deadline());
+        let own = match self.state {
+            State::Stopping { stop, .. } => stop.deadline(),
+            State::Retrying { at, .. } => Some(at),
+            State::Up { up, successor } => {
+                let deadlines = [Some(up), successor].into_iter().flatten();
+                deadlines.filter_map(|up| up.ready.deadline()).min()
+            }
+            State::Idle { .. } | State::Ending { .. } | State::Ended => None,
+        };
+        leaving.chain(own).min()
+    }
+
+    pub(super) fn outlook(&self, now: Instant) -> Outlook {
+        match self.state {
+            State::Idle { .. } | State::Up { .. } => Outlook::Change,
+            State::Retrying { at, .. } | State::Stopping { then: Then::Retry { at }, .. } => {
+                Outlook::Retry(at.saturating_duration_since(now))
+            }
+            State::Stopping { then: Then::Start, .. } => Outlook::Retry(Duration::ZERO),
+            State::Stopping { then: Then::End { .. }, .. }
+            | State::Ending { .. }
+            | State::Ended => Outlook::End,
+        }
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        let ended = |exit: Option<Exit>| match exit {
+            None => Phase::Waiting,
+            Some(exit) if exit.is_success() => Phase::Done,
+            Some(_) => Phase::Failed,
+        };
+        match self.state {
+            State::Idle { exit } => ended(exit),
+            State::Retrying { .. } => Phase::Retrying,
+            State::Up { successor: Some(_), .. } => Phase::Handover,
+            State::Up { up: Up { exit: exit @ Some(_), .. }, .. } => ended(exit),
+            State::Up { up: Up { ready: Ready::Yes, .. }, .. } => Phase::Ready,
+            State::Up { .. } => Phase::Starting,
+            State::Stopping { .. } | State::Ending { .. } | State::Ended => Phase::Stopping,
+        }
+    }
+
+    /// The instance that is up, or was last asked to stop.
+    pub(super) fn current(&self) -> Option<Instance> {
+        match self.state {
+            State::Up { up, .. } => Some(up.instance),
+            State::Stopping { instance, .. } => Some(instance),
+            _ => None,
+        }
+    }
+
+    /// Something else shall run, or the same once more.
+    pub(super) fn changed(
+        &mut self,
+        now: Instant,
+        next: &mut impl FnMut() -> Instance,
+    ) -> Vec<Action> {
+        self.backoff.reset();
+        if !self.policy.has_program {
+            return Vec::new();
+        }
+        match (self.policy.on_change, &self.state) {
+            (OnChange::Signal(signal), State::Up { up: Up { exit: None, instance, .. }, .. }) => {
+                vec![Action::Signal(*instance, signal)]
+            }
+            (OnChange::Build, State::Up { up: Up { exit: None, .. }, .. }) => Vec::new(),
+            (
+                OnChange::Handover,
+                State::Up { up: Up { exit: None, ready: Ready::Yes, .. }, .. },
+            ) => self.succeed(now, next()),
+            _ => self.restart(now, next),
+        }
+    }
+
+    /// Stops what runs, and starts it.
+    pub(super) fn restart(
+        &mut self,
+        now: Instant,
+        next: &mut impl FnMut() -> Instance,
+    ) -> Vec<Action> {
+        match &mut self.state {
+            State::Idle { .. } if !self.policy.has_program => Vec::new(),
+            State::Idle { .. } | State::Retrying { .. } => self.start(next(), now),
+            State::Up { .. } => self.stop(self.policy.stop_signal, Then::Start, now),
+            State::Stopping { then: then @ Then::Retry { .. }, .. } => {
+                *then = Then::Start;
+                Vec::new()
+            }
+            // The start that follows the stop will be of the newest generation anyway.
+            State::Stopping { .. } | State::Ending { .. } | State::Ended => Vec::new(),
+        }
+    }
+
+    fn up(&self, instance: Instance, now: Instant) -> Up {
+        let ready = Ready::Awaited { by: self.policy.ready_timeout.map(|timeout| now + timeout) };
+        Up { instance, exit: None, since: now, told: Told::default(), ready }
+    }
+
+    fn start(&mut self, instance: Instance, now: Instant) -> Vec<Action> {
+        self.state = State::Up { up: self.up(instance, now), successor: None };
+        vec![Action::Start(instance)]
+    }
+
+    /// Starts one beside what is up, in the place of another that was to take over.
+    fn succeed(&mut self, now: Instant, instance: Instance) -> Vec<Action> {
+        let mut actions = self.dismiss_successor(self.policy.stop_signal, now);
+        let next = self.up(instance, now);
+        if let State::Up { successor, .. } = &mut self.state {
+            *successor = Some(next);
+            actions.push(Action::Start(instance));
+        }
+        actions
+    }
+
+    /// Stops the one that was to take over, if there is one.
+    fn dismiss_successor(&mut self, signal: i32, now: Instant) -> Vec<Action> {
+        let State::Up { successor, .. } = &mut self.state else { return Vec::new() };
+        let successor = successor.take();
+        successor.map_or_else(Vec::new, |up| self.leave(up.instance, signal, now))
+    }
+
+    fn leave(&mut self, instance: Instance, signal: i32, now: Instant) -> Vec<Action> {
+        let stop = Stop::asked(now, self.policy.stop_timeout);
+        self.leaving.push(Leaving { instance, stop });
+        vec![Action::Stop(instance, signal)]
+    }
+
+    /// Stops what is up, if only to clear away what its first process has left behind.
+    fn stop(&mut self, signal: i32, then: Then, now: Instant) -> Vec<Action> {
+        let mut actions = self.dismiss_successor(signal, now);
+        let State::Up { up, .. } = self.state else { return actions };
+        let stop = Stop::asked(now, self.policy.stop_timeout);
+        self.state = State::Stopping { instance: up.instance, exit: up.exit, stop, then };
+        actions.push(Action::Stop(up.instance, signal));
+        actions
+    }
+
+    /// The instance's program was executed.
+    pub(super) fn started(&mut self, instance: Instance, now: Instant) -> Vec<Action> {
+        self.has_started = true;
+        match self.policy.ready_timeout {
+            None => self.is_ready(instance, now),
+            Some(_) => Vec::new(),
+        }
+    }
+
+    /// The instance does what it is there for.
+    pub(super) fn is_ready(&mut self, instance: Instance, now: Instant) -> Vec<Action> {
+        let State::Up { up, successor } = &mut self.state else { return Vec::new() };
+        let is_told = self.policy.ready_timeout.is_some();
+        match successor {
+            Some(next) if next.instance == instance => {
+                let took = now.saturating_duration_since(next.since);
+                let (old, next) = (up.instance, Up { ready: Ready::Yes, ..*next });
+                self.state = State::Up { up: next, successor: None };
+                let mut actions = vec![Action::Note(Note::HandedOver { instance, took })];
+                actions.extend(self.leave(old, self.policy.stop_signal, now));
+                actions
+            }
+            _ if up.instance == instance && up.exit.is_none() && up.ready != Ready::Yes => {
+                up.ready = Ready::Yes;
+                let took = now.saturating_duration_since(up.since);
+                let note = Action::Note(Note::Ready { instance, took });
+                is_told.then_some(note).into_iter().collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The instance needs more time for what it is doing.
+    pub(super) fn extend(&mut self, other: Instance, until: Instant) {
+        for leaving in self.leaving.iter_mut().filter(|leaving| leaving.instance == other) {
+            leaving.stop.extend(until);
+        }
+        match &mut self.state {
+            State::Stopping { instance, stop, .. } if *instance == other => stop.extend(until),
+            State::Up { up, successor } => {
+                for up in successor.iter_mut().chain([up]).filter(|up| up.instance == other) {
+                    up.ready.extend(until);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The instance does not answer any more, by its own watchdog.
+    pub(super) fn hung(&mut self, instance: Instance, now: Instant) -> Vec<Action> {
+        match self.state {
+            State::Up { successor: Some(next), .. } if next.instance == instance => {
+                self.fail_successor(Failure::Hung, now)
+            }
+            State::Up { up, .. } if up.instance == instance && up.exit.is_none() => {
+                let at = now + self.backoff.next(now.saturating_duration_since(up.since));
+                let mut actions = vec![Action::Note(Note::Hung { instance })];
+                // So that it leaves a core, as systemd does it.
+                actions.extend(self.stop(libc::SIGABRT, Then::Retry { at }, now));
+                actions
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn fail_successor(&mut self, failure: Failure, now: Instant) -> Vec<Action> {
+        let State::Up { successor: Some(next), .. } = self.state else { return Vec::new() };
+        let note = Note::HandoverFailed { instance: next.instance, failure };
+        let mut actions = vec![Action::Note(note)];
+        actions.extend(self.dismiss_successor(self.policy.stop_signal, now));
+        actions
+    }
+
+    /// The instance's first process ended.
+    pub(super) fn exited(&mut self, instance: Instance, how: Exit, now: Instant) -> Vec<Action> {
+        let up = match &mut self.state {
+            State::Up { successor: Some(next), .. } if next.instance == instance => {
+                return self.fail_successor(Failure::Exit(how), now);
+            }
+            State::Up { up, successor: Some(next) } if up.instance == instance => {
+                // It has nothing to hand over any more.
+                self.state = State::Up { up: *next, successor: None };
+                return self.leave(instance, self.policy.stop_signal, now);
+            }
+            State::Up { up, .. } if up.instance == instance => {
+                up.exit = Some(how);
+                *up
+            }
+            State::Stopping { instance: current, exit, .. } if *current == instance => {
+                *exit = Some(how);
+                return Vec::new();
+            }
+            _ => return Vec::new(),
+        };
+        let stop_signal = self.policy.stop_signal;
+        if up.told.may_have_caused(how, now, self.policy.stop_timeout) {
+            self.stop(stop_signal, Then::End { signal: stop_signal }, now)
+        } else if self.policy.restart.follows(how) {
+            let at = now + self.backoff.next(now.saturating_duration_since(up.since));
+            self.stop(stop_signal, Then::Retry { at }, now)
+        } else if self.policy.exit_with_child {
+            self.stop(stop_signal, Then::End { signal: stop_signal }, now)
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// The instance could not be started, and nothing of it is left.
+    pub(super) fn not_started(
+        &mut self,
+        instance: Instance,
+        why: NotStarted,
+        now: Instant,
+        next: &mut impl FnMut() -> Instance,
+    ) -> Vec<Action> {
+        match &mut self.state {
+            State::Up { successor, .. } if successor.is_some_and(|it| it.instance == instance) => {
+                *successor = None;
+                let failure = Failure::NotStarted(why);
+                vec![Action::Note(Note::HandoverFailed { instance, failure })]
+            }
+            State::Up { up, .. } if up.instance == instance => {
+                // What was built next may be there; and without watching, no change mends it.
+                let is_final = !self.has_started && self.policy.steps == 0;
+                if is_final
+                    || self.policy.exit_with_child && !matches!(why, NotStarted::NoProcess(_))
+                {
+                    return self.end(why.status());
+                }
+                if let NotStarted::NoProcess(_) = why {
+                    let at = now + self.backoff.next(Duration::ZERO);
+                    self.state = State::Retrying { exit: None, at };
+                    return Vec::new();
+                }
+                self.gone(instance, now, next)
+            }
+            _ => self.gone(instance, now, next),
+        }
+    }
+
+    /// Someone wants it to end.
+    pub(super) fn interrupt(&mut self, signal: i32, stop: i32, now: Instant) -> Vec<Action> {
+        match &mut self.state {
+            State::Ended => Vec::new(),
+            State::Idle { exit } | State::Retrying { exit, .. } => {
+                let exit = exit.unwrap_or(Exit::Signal(signal));
+                self.end(exit.status())
+            }
+            State::Up { .. } => self.stop(stop, Then::End { signal }, now),
+            // The second time is meant at once.
+            State::Ending { .. } | State::Stopping { then: Then::End { .. }, .. } => self.kill(now),
+            State::Stopping { then, stop, .. } => {
+                *then = Then::End { signal };
+                match stop {
+                    Stop::Unkillable => self.end(Exit::OWN_FAILURE),
+                    _ => Vec::new(),
+                }
+            }
+        }
+    }
+
+    /// A signal was typed at the terminal, which sent it to the program.
+    pub(super) fn typed(&mut self, signal: i32, now: Instant) -> Vec<Action> {
+        let State::Up { up: up @ Up { exit: None, .. }, .. } = &mut self.state else {
+            return self.interrupt(signal, signal, now);
+        };
+        if !up.told.typed(now) {
+            return Vec::new();
+        }
+        let mut actions = self.stop(signal, Then::End { signal }, now);
+        // It has got the signal twice already.
+        actions.retain(|action| !matches!(action, Action::Stop(..)));
+        actions.extend(self.kill(now));
+        actions
+    }
+
+    /// Passes a signal on.
+    pub(super) fn signalled(&mut self, signal: i32) -> Vec<Action> {
+        match &mut self.state {
+            State::Up { up, .. } => {
+                up.told.signalled(signal);
+                vec![Action::Signal(up.instance, signal)]
+            }
+            State::Stopping { instance, .. } => vec![Action::Signal(*instance, signal)],
+            _ => Vec::new(),
+        }
+    }
+
+    fn kill(&mut self, now: Instant) -> Vec<Action> {
+        let mut actions = Vec::new();
+        for leaving in &mut self.leaving {
+            leaving.stop = Stop::killed(now);
+            actions.push(Action::Kill(leaving.instance));
+        }
+        if let State::Stopping { instance, stop, .. } = &mut self.state {
+            *stop = Stop::killed(now);
+            actions.push(Action::Kill(*instance));
+        }
+        actions
+    }
+
+    /// Nothing is left of the instance.
+    pub(super) fn gone(
+        &mut self,
+        instance: Instance,
+        now: Instant,
+        next: &mut impl FnMut() -> Instance,
+    ) -> Vec<Action> {
+        let before = self.leaving.len();
+        self.leaving.retain(|leaving| leaving.instance != instance);
+        if self.leaving.len() < before {
+            return match self.state {
+                State::Ending { status } => self.end(status),
+                _ => Vec::new(),
+            };
+        }
+        match self.state {
+            State::Stopping { instance: current, exit, then, .. } if current == instance => {
+                match then {
+                    Then::Start => self.start(next(), now),
+                    Then::Retry { at } => {
+                        self.state = State::Retrying { exit, at };
+                        Vec::new()
+                    }
+                    Then::End { signal } => self.end(exit.unwrap_or(Exit::Signal(signal)).status()),
+                }
+            }
+            State::Up { up, .. } if up.instance == instance => {
+                self.state = State::Idle { exit: up.exit };
+                Vec::new()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Ends without having been told to.
+    pub(super) fn end(&mut self, status: i32) -> Vec<Action> {
+        match self.leaving.is_empty() {
+            true => {
+                self.state = State::Ended;
+                vec![Action::End(status)]
+            }
+            false => {
+                self.state = State::Ending { status };
+                Vec::new()
+            }
+        }
+    }
+
+    /// Does what is due at `now`.
+    pub(super) fn tick(
+        &mut self,
+        now: Instant,
+        next: &mut impl FnMut() -> Instance,
+    ) -> Vec<Action> {
+        let mut actions = Vec::new();
+        let mut is_stuck = false;
+        for Leaving { instance, stop } in &mut self.leaving {
+            match stop.tick(now) {
+                Some(Due::Kill) => actions.push(Action::Kill(*instance)),
+                Some(Due::Report) => actions.push(Action::ReportUnkillable(*instance)),
+                None => {}
+            }
+            is_stuck |= *stop == Stop::Unkillable;
+        }
+        match &mut self.state {
+            State::Retrying { at, .. } if *at <= now => actions.extend(self.start(next(), now)),
+            State::Stopping { instance, stop, then, .. } => match stop.tick(now) {
+                Some(Due::Kill) => actions.push(Action::Kill(*instance)),
+                Some(Due::Report) => {
+                    actions.push(Action::ReportUnkillable(*instance));
+                    if let Then::End { .. } = then {
+                        self.leaving.clear();
+                        actions.extend(self.end(Exit::OWN_FAILURE));
+                    }
+                }
+                None => {}
+            },
+            State::Ending { .. } if is_stuck => {
+                self.leaving.clear();
+                actions.extend(self.end(Exit::OWN_FAILURE));
+            }
+            State::Up { up, successor } => {
+                if up.ready.is_late(now) {
+                    actions.push(Action::Note(Note::NotReady { instance: up.instance }));
+                }
+                if successor.as_mut().is_some_and(|next| next.ready.is_late(now)) {
+                    actions.extend(self.fail_successor(Failure::NotReady, now));
+                }
+            }
+            _ => {}
+        }
+        actions
+    }
+
+    /// Whether an event about this instance is for it.
+    pub(super) fn has(&self, other: Instance) -> bool {
+        let is_leaving = self.leaving.iter().any(|leaving| leaving.instance == other);
+        let is_up = match self.state {
+            State::Up { up, successor } => {
+                up.instance == other || successor.is_some_and(|next| next.instance == other)
+            }
+            State::Stopping { instance, .. } => instance == other,
+            _ => false,
+        };
+        is_leaving || is_up
+    }
+}
+
+impl Ready {
+    fn deadline(self) -> Option<Instant> {
+        match self {
+            Ready::Awaited { by } => by,
+            Ready::Late | Ready::Yes => None,
+        }
+    }
+
+    fn extend(&mut self, until: Instant) {
+        if let Ready::Awaited { by: Some(by) } = self {
+            *by = until.max(*by);
+        }
+    }
+
+    /// Says so once.
+    fn is_late(&mut self, now: Instant) -> bool {
+        let is_late = self.deadline().is_some_and(|by| by <= now);
+        if is_late {
+            *self = Ready::Late;
+        }
+        is_late
+    }
+}
