@@ -6,6 +6,7 @@ pub mod cli;
 pub mod dispatch;
 pub mod engine;
 pub mod process;
+pub mod ready;
 pub mod scan;
 pub mod tree;
 pub mod ui;

@@ -10,7 +10,8 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
 
-use crate::process::{User, routing, signals};
+use crate::process::{Address, User, routing, signals};
+use crate::ready::Probe;
 
 /// Watch a source tree by looking at it, and restart a program when it changed.
 ///
@@ -114,6 +115,10 @@ pub struct Cli {
     #[arg(long, value_name = "CMD", env = "STAKEOUT_BUILD", help_heading = "Building")]
     pub build: Vec<String>,
 
+    /// What builds write and is no reason for another: left out like --ignore
+    #[arg(long, value_name = "GLOB", env = "STAKEOUT_BUILD_OUTPUTS", help_heading = "Building")]
+    pub build_outputs: Vec<String>,
+
     /// What a change during a build leads to
     #[arg(
         long,
@@ -138,6 +143,63 @@ pub struct Cli {
     /// On a change, run this by a shell instead of restarting the program
     #[arg(long, value_name = "CMD", env = "STAKEOUT_RELOAD", help_heading = "Running")]
     pub reload: Vec<String>,
+
+    /// On a change, start the new program beside the old one, and stop that when the new one is
+    /// ready; if it fails, the old one stays
+    #[arg(
+        long,
+        env = "STAKEOUT_HANDOVER",
+        value_parser = BoolishValueParser::new(),
+        conflicts_with_all = ["signal", "reload"],
+        help_heading = "Serving"
+    )]
+    pub handover: bool,
+
+    /// Listen there, and pass the socket to each program as systemd does (LISTEN_FDS), so that no
+    /// connection is refused meanwhile: PORT, HOST:PORT, unix:PATH or @NAME
+    ///
+    /// May be given several times; in the variable, they are separated by commas.
+    #[arg(
+        long,
+        value_name = "[NAME=]ADDRESS",
+        env = "STAKEOUT_LISTEN",
+        value_delimiter = ',',
+        value_parser = Address::parse,
+        help_heading = "Serving"
+    )]
+    pub listen: Vec<Address>,
+
+    /// What says that the program is ready: tcp:[HOST:]PORT, http://HOST[:PORT]/PATH (2xx or 3xx),
+    /// exec:COMMAND (0), log:REGEX (a line of its output) or notify (sd_notify)
+    #[arg(
+        long,
+        value_name = "HOW",
+        env = "STAKEOUT_READY",
+        value_parser = Probe::parse,
+        help_heading = "Serving"
+    )]
+    pub ready: Option<Probe>,
+
+    /// How long it may take to become ready
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "STAKEOUT_READY_TIMEOUT",
+        default_value = "60s",
+        value_parser = duration,
+        help_heading = "Serving"
+    )]
+    pub ready_timeout: Duration,
+
+    /// Restart the program if it does not say WATCHDOG=1 (sd_notify) at least so often
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "STAKEOUT_WATCHDOG",
+        value_parser = interval,
+        help_heading = "Serving"
+    )]
+    pub watchdog: Option<Duration>,
 
     /// Start only after the first change
     #[arg(

@@ -10,7 +10,10 @@ use crate::ui::Log;
 pub fn run(cli: &Cli) -> Result<u8, Failure> {
     let plan = match cli.no_watch {
         true => None,
-        false => Some(setup::plan(&setup::roots(cli), &cli.choice).map_err(Failure::usage)?),
+        false => Some(
+            setup::plan(&setup::roots(cli), &cli.choice, &cli.build_outputs)
+                .map_err(Failure::usage)?,
+        ),
     };
     let what = setup::setup(cli).map_err(Failure::usage)?;
     let log = Log::new(setup::level(cli))?;

@@ -30,7 +30,7 @@ pub fn scan(args: &args::Scan) -> Result<u8, Failure> {
         return Err(Failure::usage(anyhow!("cannot scan {path}: {reason}; is it mistyped?")));
     }
     let mut plan =
-        setup::plan(std::slice::from_ref(&args.path), &args.choice).map_err(Failure::usage)?;
+        setup::plan(std::slice::from_ref(&args.path), &args.choice, &[]).map_err(Failure::usage)?;
     // Paths are relative to what is scanned, so that it matters not where that lies.
     plan.roots[0].label = PathBuf::new();
     plan.ignore_files_above = false;

@@ -15,17 +15,19 @@ use super::env_file;
 use crate::dispatch::{Setup, Spec, Step};
 use crate::engine::{OnBusy, OnChange, Policy, Restart};
 use crate::process::routing::Routing;
-use crate::process::{Program, Stdin};
+use crate::process::{Program, Socket, Stdin};
+use crate::ready::Probe;
 use crate::scan::{GlobError, Plan, Root, Selection};
 use crate::ui::Level;
 use crate::watch::{Interval, Mode, Timing};
 
-/// What to scan, of these roots.
-pub fn plan(roots: &[PathBuf], choice: &Choice) -> Result<Plan, GlobError> {
+/// What to scan, of these roots. `outputs` is left out as well.
+pub fn plan(roots: &[PathBuf], choice: &Choice, outputs: &[String]) -> Result<Plan, GlobError> {
     let items = |lists: &[String]| lists.iter().flat_map(|l| split_list(l)).collect::<Vec<_>>();
     let selection = Selection::new(&items(&choice.exts), &items(&choice.filter))?;
     let roots = roots.iter().map(|path| Root::new(path)).collect();
-    let mut plan = Plan::new(roots, selection, &items(&choice.ignore), !choice.no_ignore)?;
+    let ignored = [items(&choice.ignore), items(outputs)].concat();
+    let mut plan = Plan::new(roots, selection, &ignored, !choice.no_ignore)?;
     plan.own_output = [stdio::stdout(), stdio::stderr()].into_iter().filter_map(file).collect();
     Ok(plan)
 }
@@ -45,6 +47,7 @@ pub fn setup(cli: &Cli) -> anyhow::Result<Setup> {
         true => None,
         false => Some(program(cli, &command)?),
     };
+    check_handover(cli)?;
     let steps = steps(cli)?;
     let interval = cli.interval.map_or(Interval::Budget(cli.cpu_budget), Interval::Fixed);
     let mode = match cli.mode {
@@ -54,6 +57,11 @@ pub fn setup(cli: &Cli) -> anyhow::Result<Setup> {
     };
     Ok(Setup {
         service: Spec {
+            sockets: sockets(cli)?,
+            ready: cli.ready.clone(),
+            probe: probe(cli)?,
+            takes_notices: takes_notices(cli),
+            watchdog: cli.watchdog,
             policy: policy(cli, program.is_some(), steps.len()),
             program,
             command,
@@ -154,6 +162,39 @@ fn steps(cli: &Cli) -> anyhow::Result<Vec<Step>> {
     build.chain(reload).map(step).collect()
 }
 
+/// Opens what is to be listened on.
+fn sockets(cli: &Cli) -> anyhow::Result<Vec<Socket>> {
+    cli.listen.iter().map(|address| Socket::open(address).map_err(|error| anyhow!(error))).collect()
+}
+
+/// The command that finds out whether the program is ready, if it is one.
+fn probe(cli: &Cli) -> anyhow::Result<Option<Program>> {
+    let Some(Probe::Exec(command)) = &cli.ready else { return Ok(None) };
+    let words = [shell(cli).unwrap_or_else(|| "sh".into()), "-c".into(), command.into()];
+    Ok(Some(program(cli, &words)?.reading(Stdin::Null)))
+}
+
+/// A plain init leaves what is around it alone, unless it is asked to.
+fn takes_notices(cli: &Cli) -> bool {
+    let is_asked = matches!(cli.ready, Some(Probe::Notify)) || cli.watchdog.is_some();
+    !cli.no_watch || is_asked
+}
+
+fn check_handover(cli: &Cli) -> anyhow::Result<()> {
+    match &cli.ready {
+        _ if !cli.handover => Ok(()),
+        None => bail!(
+            "--handover has to know when the new program can take over; say how by --ready, for \
+             example --ready notify"
+        ),
+        Some(probe) if probe.asks_an_address() => bail!(
+            "--ready tcp: and http: are answered by the old program as well, so that they do not \
+             tell when the new one can take over; use --ready notify, log: or exec:"
+        ),
+        Some(_) => Ok(()),
+    }
+}
+
 /// A step writes into a pipe, so it does not see that there is a terminal behind. These are what
 /// most tools go by; see bixense.com/clicolors and force-color.org.
 fn colours() -> Vec<(&'static str, OsString)> {
@@ -187,9 +228,10 @@ fn policy(cli: &Cli, has_program: bool, steps: usize) -> Policy {
         on_change: match cli.signal {
             Some(signal) => OnChange::Signal(signal),
             None if !cli.reload.is_empty() => OnChange::Build,
+            None if cli.handover => OnChange::Handover,
             None => OnChange::Restart,
         },
-        ready_timeout: None,
+        ready_timeout: cli.ready.is_some().then_some(cli.ready_timeout),
         // Without watching, that change would never come.
         postpone: cli.postpone && !cli.no_watch,
         stop_signal: cli.stop_signal.unwrap_or(libc::SIGTERM),

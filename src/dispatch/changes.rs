@@ -2,13 +2,15 @@
 //! argument: execve(2) has a limit on these, and a shell would read what a path contains.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::fchown;
+use std::os::unix::fs::{OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
-use tempfile::{Builder, TempPath};
+use rustix::fs::{FlockOperation, flock};
+use tempfile::{Builder, NamedTempFile};
 
 use crate::engine::Generation;
 use crate::process::User;
@@ -28,9 +30,9 @@ pub(super) struct Changes {
 #[derive(Debug)]
 struct Files {
     /// Each path ends with a newline.
-    lines: TempPath,
+    lines: NamedTempFile,
     /// Each path ends with NUL, which none can contain.
-    nul: TempPath,
+    nul: NamedTempFile,
 }
 
 impl Changes {
@@ -64,6 +66,11 @@ impl Changes {
             ("STAKEOUT_GENERATION", generation.to_string().into()),
             ("STAKEOUT_CHANGED_COUNT", count.into()),
         ];
+        if self.paths.is_empty() {
+            let nothing = ["STAKEOUT_CHANGES_FILE", "STAKEOUT_CHANGES_FILE_NUL"];
+            variables.extend(nothing.map(|key| (key, "/dev/null".into())));
+            return variables;
+        }
         if self.files.as_ref().is_none_or(|(of, _)| *of != generation) {
             match self.write(user) {
                 Ok(files) => self.files = Some((generation, files)),
@@ -82,8 +89,8 @@ impl Changes {
         if let Some((of, Files { lines, nul })) = &self.files
             && *of == generation
         {
-            variables.push(("STAKEOUT_CHANGES_FILE", lines.as_os_str().to_owned()));
-            variables.push(("STAKEOUT_CHANGES_FILE_NUL", nul.as_os_str().to_owned()));
+            variables.push(("STAKEOUT_CHANGES_FILE", lines.path().into()));
+            variables.push(("STAKEOUT_CHANGES_FILE_NUL", nul.path().into()));
         }
         variables
     }
@@ -102,8 +109,13 @@ impl Changes {
     }
 
     fn write_in(&self, directory: &Path, user: Option<&User>) -> io::Result<Files> {
+        if self.files.is_none() {
+            remove_stale(directory);
+        }
         let write = |end: u8| {
-            let mut file = Builder::new().prefix("stakeout-changes-").tempfile_in(directory)?;
+            let mut file = Builder::new().prefix(PREFIX).tempfile_in(directory)?;
+            // For as long as it is needed; see `remove_stale`.
+            flock(&file, FlockOperation::NonBlockingLockExclusive)?;
             let mut text = Vec::new();
             for path in &self.paths {
                 text.extend(path.as_os_str().as_bytes());
@@ -113,8 +125,25 @@ impl Changes {
             if let Some(user) = user {
                 fchown(file.as_file(), Some(user.uid), Some(user.gid))?;
             }
-            Ok::<_, io::Error>(file.into_temp_path())
+            Ok::<_, io::Error>(file)
         };
         Ok(Files { lines: write(b'\n')?, nul: write(0)? })
+    }
+}
+
+/// How the files' names begin. `scan` leaves them out, should TMPDIR be watched.
+const PREFIX: &str = "stakeout-changes-";
+
+/// Removes what a stakeout has left that was killed: files that nobody has locked.
+fn remove_stale(directory: &Path) {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let is_ours = |name: &OsStr| name.as_bytes().starts_with(PREFIX.as_bytes());
+    for path in entries.filter(|entry| is_ours(&entry.file_name())).map(|entry| entry.path()) {
+        // Not ours to remove, if that fails.
+        let file = File::options().read(true).custom_flags(libc::O_NOFOLLOW).open(&path);
+        let is_free = |file: &File| flock(file, FlockOperation::NonBlockingLockExclusive).is_ok();
+        if file.as_ref().is_ok_and(is_free) {
+            _ = fs::remove_file(path);
+        }
     }
 }

@@ -10,6 +10,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use crate::engine::{Event, Exit, Instance};
+use crate::process::notify::{self, Notice};
 use crate::process::routing::{Route, Routing};
 use crate::process::signals::{self, Received, Sender as Origin};
 use crate::process::{Children, Chunk, Program, STOP_TYPED, Stdin};
@@ -18,9 +19,12 @@ use crate::ui::{Level, Log, describe, text};
 use crate::watch::{Report, Timing, watch};
 
 mod changes;
+mod notices;
+mod probing;
 mod service;
 mod service_words;
 mod steps;
+mod supply;
 mod words;
 
 use service::Service;
@@ -45,6 +49,8 @@ enum Message {
     Report(Report),
     Signal(Received),
     Output(Instance, Chunk),
+    Ready(Instance),
+    Notice(Notice),
 }
 
 /// What a service needs to carry out what is decided.
@@ -91,12 +97,19 @@ impl Dispatcher {
         let signal_sender = sender.clone();
         // A closed channel means that we are on our way out.
         signals::listen(move |received| _ = signal_sender.send(Message::Signal(received)))?;
+        let notice_sender = sender.clone();
+        let send = move |notice| notice_sender.send(Message::Notice(notice)).is_ok();
+        let takes_notices = service.takes_notices;
         let children = Children::new(service.program.as_ref().map_or(Stdin::Null, Program::stdin))?;
+        let mut service = Service::new(service);
+        if takes_notices {
+            service.supply.notices(notify::serve(send)?);
+        }
         Ok(Self {
             timing,
             routing,
             clear,
-            service: Service::new(service),
+            service,
             shared: Shared { children, log, sender },
             messages,
             watched: String::new(),
@@ -163,6 +176,8 @@ impl Dispatcher {
             Some(Message::Output(instance, Chunk::Drained)) => {
                 self.service.drained(instance, &mut self.shared);
             }
+            Some(Message::Ready(instance)) => self.tell(Event::Ready(instance)),
+            Some(Message::Notice(notice)) => self.take_notice(notice),
             // Some time has passed.
             None => {}
         }
@@ -171,7 +186,7 @@ impl Dispatcher {
 
     /// The next message; none when something is due before it comes.
     fn next_message(&self) -> Option<Message> {
-        let deadline = self.service.engine.deadline();
+        let deadline = self.service.deadline();
         let is_watchful = !self.service.stopping.is_empty() || self.stop_typed.is_some();
         let check = is_watchful.then(|| Instant::now() + CHECK);
         let Some(until) = deadline.into_iter().chain(check).min() else {
@@ -186,6 +201,21 @@ impl Dispatcher {
 
     fn tell(&mut self, event: Event) {
         self.service.tell(event, &mut self.shared);
+    }
+
+    /// Takes what a program says, if it is one of ours: its sender has to descend from an instance.
+    fn take_notice(&mut self, notice: Notice) {
+        match self.shared.children.owner(notice.pid) {
+            Some(instance) => self.service.take_notice(instance, notice, &mut self.shared),
+            None => {
+                let line = format!(
+                    "process {}, which is none of the program's, has written to NOTIFY_SOCKET; it \
+                     is not heard",
+                    notice.pid
+                );
+                self.shared.log.write(Level::Detail, line);
+            }
+        }
     }
 
     /// Takes note of what the watcher says.

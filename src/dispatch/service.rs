@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::changes::Changes;
+use super::probing::Probing;
 use super::steps::{Printer, Step};
+use super::supply::Supply;
 use super::{Message, Shared};
 use crate::engine::{
     Action, Echo, Engine, Event, Generation, Instance, NotStarted, Note, OnChange, Policy,
 };
-use crate::process::{Output, Program};
+use crate::process::{Given, Output, Program, Socket};
+use crate::ready::Probe;
 use crate::tree::Change;
 use crate::ui::{Level, text};
 
@@ -26,6 +29,16 @@ pub struct Spec {
     pub steps: Vec<Step>,
     /// When to start and to kill.
     pub policy: Policy,
+    /// Sockets that every instance is given.
+    pub sockets: Vec<Socket>,
+    /// How it is found out that the program is ready; otherwise it is as soon as it is executed.
+    pub ready: Option<Probe>,
+    /// What is run to find that out, for [`Probe::Exec`].
+    pub probe: Option<Program>,
+    /// Whether it can say how it is (sd_notify(3)).
+    pub takes_notices: bool,
+    /// How often the program has to say that it is alive, if it has to.
+    pub watchdog: Option<Duration>,
 }
 
 /// An instance that is being stopped.
@@ -43,6 +56,9 @@ pub(super) struct Service {
     echo: Echo,
     /// When the program was last started.
     started: Option<Instant>,
+    build_echo: Echo,
+    /// When the last build began.
+    build_began: Option<Instant>,
     /// What is being stopped.
     pub(super) stopping: BTreeMap<Instance, Stopping>,
     /// Steps of which the output is still read.
@@ -50,6 +66,13 @@ pub(super) struct Service {
     /// The last lines of the step that ended last.
     pub(super) output: Vec<String>,
     changes: Changes,
+    pub(super) supply: Supply,
+    pub(super) probing: Option<Probing>,
+    /// The number of the next command of a probe; they count down.
+    pub(super) last_probe: u64,
+    /// What the program said of itself last.
+    pub(super) status: Option<String>,
+    pub(super) has_heard_nonsense: bool,
     /// The status to end with, once it is over.
     pub(super) ended: Option<i32>,
 }
@@ -65,12 +88,20 @@ struct RunningStep {
 }
 
 impl Service {
-    pub(super) fn new(spec: Spec) -> Self {
+    pub(super) fn new(mut spec: Spec) -> Self {
+        let sockets = std::mem::take(&mut spec.sockets);
         Self {
+            supply: Supply::new(sockets, spec.watchdog),
+            probing: None,
+            last_probe: u64::MAX,
+            status: None,
+            has_heard_nonsense: false,
             engine: Engine::new(spec.policy),
             spec,
             echo: Echo::default(),
             started: None,
+            build_echo: Echo::default(),
+            build_began: None,
             stopping: BTreeMap::new(),
             steps: BTreeMap::new(),
             output: Vec::new(),
@@ -107,6 +138,9 @@ impl Service {
 
     /// Tells the engine what happened, and does what it answers.
     pub(super) fn tell(&mut self, event: Event, shared: &mut Shared) {
+        if self.take_probe(event, shared) {
+            return;
+        }
         let step = event.instance().and_then(|instance| self.steps.get_mut(&instance));
         match (step, event) {
             // What came of a step is told after all that it wrote.
@@ -128,6 +162,16 @@ impl Service {
         if let Event::Gone(instance) | Event::NotStarted(instance, _) = event {
             self.steps.remove(&instance);
         }
+        match event {
+            Event::Started(instance) if !is_step => {
+                self.supply.feed(instance);
+                self.begin_probe(instance, shared);
+            }
+            Event::Exited(instance, _) | Event::NotStarted(instance, _) if !is_step => {
+                self.supply.gone(instance);
+            }
+            _ => {}
+        }
         let actions = self.engine.handle(event, Instant::now());
         if let Event::Exited(instance, exit) = event
             && !is_step
@@ -140,8 +184,18 @@ impl Service {
         }
     }
 
+    /// When something is due.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let deadlines = [self.engine.deadline(), self.supply.deadline(), self.probe_deadline()];
+        deadlines.into_iter().flatten().min()
+    }
+
     /// Does what is due.
     pub(super) fn tick(&mut self, shared: &mut Shared) {
+        if let Some(instance) = self.supply.hung(Instant::now()) {
+            self.tell(Event::Hung(instance), shared);
+        }
+        self.tick_probe(shared);
         let actions = self.engine.tick(Instant::now());
         self.act_all(actions, shared);
     }
@@ -159,6 +213,8 @@ impl Service {
             }
             Action::Start(instance) => self.start(instance, shared),
             Action::Stop(instance, signal) => {
+                // What is stopping has other things to do.
+                self.supply.gone(instance);
                 self.stopping.insert(instance, Stopping { since: Instant::now(), signal });
                 shared.children.stop(instance, signal);
             }
@@ -182,11 +238,16 @@ impl Service {
     fn start(&mut self, instance: Instance, shared: &mut Shared) {
         let Some(program) = &self.spec.program else { return };
         let generation = self.engine.generation();
-        let told = self.changes.variables(generation, program.user(), &shared.log);
+        let mut told = self.changes.variables(generation, program.user(), &shared.log);
+        told.extend(self.supply.variables());
         self.changes.delivered();
         // NUL bytes are in none of them.
         let program = program.with(&told).unwrap_or_else(|_| program.clone());
-        match shared.children.start(instance, &program, None) {
+        let started = self.tee(instance, shared).and_then(|[stdout, stderr]| {
+            let given = Given { stdout, stderr, descriptors: self.supply.descriptors() };
+            shared.children.start(instance, &program, given)
+        });
+        match started {
             Ok(pid) => {
                 self.started = Some(Instant::now());
                 // Said before it is known whether that works, so that it comes before what the
@@ -209,6 +270,9 @@ impl Service {
         generation: Generation,
         shared: &mut Shared,
     ) {
+        if step == 0 {
+            self.build_began = Some(Instant::now());
+        }
         let sender = shared.sender.clone();
         let send = move |chunk| sender.send(Message::Output(instance, chunk)).is_ok();
         let user = self.spec.steps[step].program.user();
@@ -217,7 +281,9 @@ impl Service {
         shared.log.write(Level::Event, format!("building: {}", step.command));
         let program = step.program.with(&told).unwrap_or_else(|_| step.program.clone());
         let begun = Output::new(send).and_then(|(output, writer)| {
-            shared.children.start(instance, &program, Some(writer))?;
+            let stderr = Some(writer.try_clone()?);
+            let given = Given { stdout: Some(writer), stderr, descriptors: Vec::new() };
+            shared.children.start(instance, &program, given)?;
             Ok(output)
         });
         match begun {
@@ -237,16 +303,28 @@ impl Service {
         self.steps.contains_key(&instance)
     }
 
+    /// Says which paths change after every start, or every build: these lead to the next for ever.
     fn say_echo(&mut self, changes: &[Change], shared: &Shared) {
-        let paths = changes.iter().map(|change| change.place().path());
-        let paths: Vec<PathBuf> = paths.collect();
-        let since_start = self.started.map(|started| started.elapsed());
-        for path in self.echo.changed(paths.into_iter(), since_start) {
-            let path = text::path(&path);
-            let line = format!(
-                "{path} changes after every start; if the program writes it, leave it out: -i {path}"
-            );
-            shared.log.write(Level::Problem, line);
+        let paths: Vec<PathBuf> = changes.iter().map(|change| change.place().path()).collect();
+        let since = |began: Option<Instant>| began.map(|began| began.elapsed());
+        if self.spec.steps.is_empty() {
+            for path in self.echo.changed(paths.into_iter(), since(self.started)) {
+                let path = text::path(&path);
+                let line = format!(
+                    "{path} changes after every start; if the program writes it, leave it out: \
+                     -i {path}"
+                );
+                shared.log.write(Level::Problem, line);
+            }
+        } else {
+            for path in self.build_echo.changed(paths.into_iter(), since(self.build_began)) {
+                let path = text::path(&path);
+                let line = format!(
+                    "{path} changes after every build has begun; if the build writes it, say so: \
+                     --build-outputs {path}"
+                );
+                shared.log.write(Level::Problem, line);
+            }
         }
     }
 }

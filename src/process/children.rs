@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::iter;
-use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, getpid, set_child_subreaper};
@@ -13,7 +12,7 @@ use super::keeper::{Keeper, Order, Started, Word};
 use super::reaper;
 use super::sentinel::Sentinel;
 use super::signals;
-use super::spawn::Input;
+use super::spawn::{Given, Input};
 use super::terminal::Terminal;
 use super::{Program, Stdin};
 use crate::engine::{Event, Exit, Instance, NotStarted};
@@ -100,8 +99,7 @@ impl Children {
         })
     }
 
-    /// Starts `program` as this instance, and gives its pid. What it writes goes to `output`, or
-    /// where our own does. Whether it was executed is an event that follows: on a dead mount that
+    /// Starts `program` as this instance, and gives its pid. Whether it was executed is an event that follows: on a dead mount that
     /// takes for ever.
     ///
     /// # Errors
@@ -110,7 +108,7 @@ impl Children {
         &mut self,
         instance: Instance,
         program: &Program,
-        output: Option<OwnedFd>,
+        given: Given<'_>,
     ) -> io::Result<Pid> {
         let input = match (program.stdin, &self.terminal) {
             (Stdin::Null, _) => Input::Null,
@@ -119,7 +117,7 @@ impl Children {
             // Reading from it in the background would stop the program by SIGTTIN.
             (Stdin::Inherit, Some(_)) => Input::Null,
         };
-        let Started { keeper, leader, gate } = Keeper::start(program, input, output)?;
+        let Started { keeper, leader, gate } = Keeper::start(program, input, given)?;
         if input == Input::Terminal {
             self.foreseen = None;
             self.terminal.iter_mut().for_each(|terminal| terminal.gave(leader));
@@ -135,6 +133,18 @@ impl Children {
     /// The pid of an instance's first process.
     pub fn leader(&self, instance: Instance) -> Option<Pid> {
         self.instances.get(&instance).map(|group| group.leader)
+    }
+
+    /// The instance that a process descends from, or is the first one of.
+    pub fn owner(&self, pid: i32) -> Option<Instance> {
+        let is_leader = |group: &Group| group.leader.as_raw_nonzero().get() == pid;
+        let of_leader = self.instances.iter().find(|(_, group)| is_leader(group));
+        let has = |group: &Group| {
+            let descendants = descendants(group.keeper.pid()).unwrap_or_default();
+            descendants.iter().any(|process| process.pid == pid)
+        };
+        let owner = of_leader.or_else(|| self.instances.iter().find(|(_, group)| has(group)));
+        owner.map(|(&instance, _)| instance)
     }
 
     /// Everything of an instance that still lives; none where /proc does not tell.

@@ -19,7 +19,7 @@ use rustix::process::{Pid, getpid};
 
 use super::Program;
 use super::keep::keep;
-use super::spawn::{Input, Leader};
+use super::spawn::{Given, Input, Leader};
 use crate::engine::{Exit, NotStarted};
 
 /// The one who keeps an instance.
@@ -74,14 +74,10 @@ impl Keeper {
     ///
     /// # Errors
     /// When a process or a descriptor cannot be made.
-    pub(super) fn start(
-        program: &Program,
-        input: Input,
-        output: Option<OwnedFd>,
-    ) -> io::Result<Started> {
+    pub(super) fn start(program: &Program, input: Input, given: Given<'_>) -> io::Result<Started> {
         let (channel, theirs) =
             socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
-        let mut leader = Leader::new(program, input, output)?;
+        let mut leader = Leader::new(program, input, given)?;
         let kept = leader.descriptors_with(theirs.as_raw_fd());
         let parent = getpid();
         // SAFETY: the child calls only `keep`, which neither allocates nor takes locks: what it

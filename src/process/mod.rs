@@ -3,14 +3,17 @@
 
 mod children;
 mod descendants;
+mod holders;
 mod keep;
 mod keeper;
+pub mod notify;
 mod output;
 mod program;
 mod reaper;
 pub mod routing;
 mod sentinel;
 pub mod signals;
+mod sockets;
 mod spawn;
 mod terminal;
 mod user;
@@ -20,4 +23,6 @@ pub use descendants::Process;
 pub use output::{Chunk, Output};
 pub use program::{Program, Stdin};
 pub use sentinel::STOP_TYPED;
+pub use sockets::{Address, Socket};
+pub use spawn::Given;
 pub use user::User;

@@ -3,11 +3,11 @@
 //! `std::process::Command` does not fit: its spawn waits until the program is executed, which on
 //! a dead mount is for ever, and it allocates. Here whether the exec worked arrives through a pipe.
 
-use std::ffi::{CString, c_char};
+use std::ffi::{CStr, CString, c_char};
 use std::fs::File;
 use std::io;
 use std::mem;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::ptr;
 
 use rustix::io::Errno;
@@ -47,6 +47,17 @@ pub(super) enum Input {
     Null,
 }
 
+/// What a program is given besides.
+#[derive(Debug, Default)]
+pub struct Given<'a> {
+    /// Where what it writes to its standard output goes, if not where ours does.
+    pub stdout: Option<OwnedFd>,
+    /// The same for its standard error.
+    pub stderr: Option<OwnedFd>,
+    /// Descriptors that it shall find from 3 on, by name.
+    pub descriptors: Vec<(&'a str, BorrowedFd<'a>)>,
+}
+
 /// The first process of an instance, with all that it needs prepared before the fork.
 #[derive(Debug)]
 pub(super) struct Leader<'a> {
@@ -57,10 +68,21 @@ pub(super) struct Leader<'a> {
     needs_directory: bool,
     user: Option<&'a User>,
     stdin: Option<File>,
-    /// Where what it writes goes, both ways, if not where ours does.
-    output: Option<OwnedFd>,
+    /// Where what it writes goes, if not where ours does.
+    outputs: [Option<OwnedFd>; 2],
     /// Both ends of a pipe; there is one if it takes the terminal.
     gate: Option<(OwnedFd, OwnedFd)>,
+    passed: Passed<'a>,
+}
+
+/// Descriptors for the program, from 3 on, and what tells of them (sd_listen_fds(3)).
+#[derive(Debug, Default)]
+struct Passed<'a> {
+    descriptors: Vec<BorrowedFd<'a>>,
+    /// LISTEN_FDS and LISTEN_FDNAMES, which the environment points to.
+    _variables: Vec<CString>,
+    /// `LISTEN_PID=`, and room for the number that only the leader itself knows.
+    pid: Box<[u8]>,
 }
 
 impl<'a> Leader<'a> {
@@ -68,15 +90,24 @@ impl<'a> Leader<'a> {
     ///
     /// # Errors
     /// When a descriptor cannot be made.
-    pub(super) fn new(
-        program: &'a Program,
-        input: Input,
-        output: Option<OwnedFd>,
-    ) -> io::Result<Self> {
+    pub(super) fn new(program: &'a Program, input: Input, given: Given<'a>) -> io::Result<Self> {
+        let Given { stdout, stderr, descriptors } = given;
+        let mut environment: Vec<&CStr> =
+            program.environment.iter().map(CString::as_c_str).collect();
+        // Those that are ours are for us.
+        environment.retain(|variable| !variable.to_bytes().starts_with(b"LISTEN_"));
+        let passed = Passed::new(descriptors);
+        environment.extend(passed._variables.iter().map(CString::as_c_str));
+        let mut environment = null_terminated(&environment);
+        if !passed.descriptors.is_empty() {
+            environment.insert(0, passed.pid.as_ptr().cast());
+        }
+        let arguments: Vec<&CStr> = program.arguments.iter().map(CString::as_c_str).collect();
         Ok(Self {
             candidates: program.candidates.iter().map(|file| file.as_ptr()).collect(),
-            arguments: null_terminated(&program.arguments),
-            environment: null_terminated(&program.environment),
+            arguments: null_terminated(&arguments),
+            environment,
+            passed,
             directory: match &program.directory {
                 Directory::Own(path) => path.as_ref().map(|path| path.as_ptr()),
                 Directory::Chosen(path) => Some(path.as_ptr()),
@@ -87,7 +118,7 @@ impl<'a> Leader<'a> {
                 Input::Null => Some(File::open("/dev/null")?),
                 Input::Inherit | Input::Terminal => None,
             },
-            output,
+            outputs: [stdout, stderr],
             gate: match input {
                 Input::Terminal => Some(pipe_with(PipeFlags::CLOEXEC)?),
                 Input::Inherit | Input::Null => None,
@@ -100,7 +131,8 @@ impl<'a> Leader<'a> {
         let gate = self.gate.iter().flat_map(|(reader, writer)| [reader, writer]);
         let mut descriptors: Vec<RawFd> = gate.map(AsRawFd::as_raw_fd).collect();
         descriptors.extend(self.stdin.as_ref().map(AsRawFd::as_raw_fd));
-        descriptors.extend(self.output.as_ref().map(AsRawFd::as_raw_fd));
+        descriptors.extend(self.outputs.iter().flatten().map(AsRawFd::as_raw_fd));
+        descriptors.extend(self.passed.descriptors.iter().map(AsRawFd::as_raw_fd));
         descriptors.push(other);
         descriptors.sort_unstable();
         descriptors
@@ -118,7 +150,7 @@ impl<'a> Leader<'a> {
     ///
     /// # Errors
     /// When no process can be made.
-    pub(super) fn fork(&self, writer: &OwnedFd, parent: Pid) -> Result<Pid, Errno> {
+    pub(super) fn fork(&mut self, writer: &OwnedFd, parent: Pid) -> Result<Pid, Errno> {
         // SAFETY: between fork and exec the child calls only `run`, which neither allocates nor
         // takes locks.
         let pid = match unsafe { libc::fork() } {
@@ -148,7 +180,7 @@ impl<'a> Leader<'a> {
     }
 
     /// Runs in the child. Only async-signal-safe calls (signal-safety(7)), no allocation.
-    fn run(&self, writer: RawFd, parent: Pid) -> ! {
+    fn run(&mut self, writer: RawFd, parent: Pid) -> ! {
         // SAFETY: plain system calls on values that live until exec; the pointers come from
         // CStrings and null-terminated arrays that the parent's copy of the memory holds.
         unsafe {
@@ -180,13 +212,18 @@ impl<'a> Leader<'a> {
             if let Some(stdin) = &self.stdin {
                 libc::dup2(stdin.as_raw_fd(), 0);
             }
-            if let Some(output) = &self.output {
-                libc::dup2(output.as_raw_fd(), 1);
-                libc::dup2(output.as_raw_fd(), 2);
+            for (number, output) in (1..).zip(&self.outputs) {
+                if let Some(output) = output {
+                    libc::dup2(output.as_raw_fd(), number);
+                }
             }
+            let count = i32::try_from(self.passed.descriptors.len()).unwrap_or(0);
+            let writer = libc::fcntl(writer, libc::F_DUPFD_CLOEXEC, FIRST + count);
+            self.passed.put();
+            let first = 3 + u32::try_from(self.passed.descriptors.len()).unwrap_or_default();
             // Descriptors that we ourselves inherited may lack the flag. Linux before 5.11 does
             // not know the call; then they are passed on, as by any other parent.
-            libc::syscall(libc::SYS_close_range, 3, u32::MAX, libc::CLOSE_RANGE_CLOEXEC);
+            libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC);
             // Ignored signals would stay ignored through the exec. The C library's signal() does
             // not let go of its own two (32 and 33), hence the plain system call. SIGKILL and
             // SIGSTOP refuse, which does no harm.
@@ -256,7 +293,63 @@ unsafe fn fail(writer: RawFd, errno: i32, failed: Failed) -> ! {
     }
 }
 
-fn null_terminated(strings: &[CString]) -> Vec<*const c_char> {
+impl<'a> Passed<'a> {
+    fn new(given: Vec<(&str, BorrowedFd<'a>)>) -> Self {
+        if given.is_empty() {
+            return Self::default();
+        }
+        let names: Vec<&str> = given.iter().map(|(name, _)| *name).collect();
+        let variables =
+            [format!("LISTEN_FDS={}", given.len()), format!("LISTEN_FDNAMES={}", names.join(":"))];
+        let mut pid = LISTEN_PID.to_vec();
+        pid.resize(pid.len() + DIGITS + 1, 0);
+        Self {
+            descriptors: given.into_iter().map(|(_, descriptor)| descriptor).collect(),
+            // Names have no NUL in them.
+            _variables: variables.into_iter().filter_map(|it| CString::new(it).ok()).collect(),
+            pid: pid.into(),
+        }
+    }
+
+    /// Puts the descriptors where the program looks for them, and its pid into the variable. Runs
+    /// in the leader.
+    unsafe fn put(&mut self) {
+        let count = i32::try_from(self.descriptors.len()).unwrap_or(0);
+        // First out of the way, so that none overwrites another.
+        for descriptor in &mut self.descriptors {
+            // SAFETY: plain system calls on descriptors that are open; the new one lives until
+            // exec, as nothing is dropped here.
+            unsafe {
+                let moved =
+                    libc::fcntl(descriptor.as_raw_fd(), libc::F_DUPFD_CLOEXEC, FIRST + count);
+                *descriptor = BorrowedFd::borrow_raw(moved.max(0));
+            }
+        }
+        for (number, descriptor) in (FIRST..).zip(&self.descriptors) {
+            // SAFETY: as above. It has no CLOEXEC flag then (dup(2)).
+            unsafe { libc::dup2(descriptor.as_raw_fd(), number) };
+        }
+        let Some(digits) = self.pid.get_mut(LISTEN_PID.len()..) else { return };
+        // SAFETY: a plain system call.
+        let mut pid = unsafe { libc::getpid() };
+        let mut length = 0;
+        while pid > 0 && length < DIGITS {
+            digits.copy_within(..length, 1);
+            digits[0] = b'0' + u8::try_from(pid % 10).unwrap_or_default();
+            (pid, length) = (pid / 10, length + 1);
+        }
+    }
+}
+
+/// The first descriptor that is passed (sd_listen_fds(3)).
+const FIRST: i32 = 3;
+
+const LISTEN_PID: &[u8] = b"LISTEN_PID=";
+
+/// So many a pid has at the most.
+const DIGITS: usize = 10;
+
+fn null_terminated(strings: &[&CStr]) -> Vec<*const c_char> {
     strings.iter().map(|string| string.as_ptr()).chain([ptr::null()]).collect()
 }
 

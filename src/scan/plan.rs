@@ -69,6 +69,8 @@ const DEFAULTS: &[&str] = &[
     ".sl/",
     ".bzr/",
     ".pijul/",
+    // Our own: what a command is told of changes, should TMPDIR be watched.
+    "stakeout-changes-*",
     // Editors: swap, backup and lock files, and what they write before they rename it.
     "*.swp",
     "*.swo",

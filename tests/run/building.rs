@@ -201,3 +201,18 @@ fn a_quiet_log_shows_what_a_build_wrote_only_if_it_fails() {
     session.wait_for("build | a:1: error: bad");
     session.wait_for("BUILD FAILED");
 }
+
+#[test]
+fn what_every_build_writes_is_named_and_can_be_left_out() {
+    let tree = Tree::new(&[("a", "one")]);
+    let build = "date +%N > stamp; sleep 0.3";
+    let mut session = tree.run(&["--build", build], "exec sleep 1000");
+    session.wait_for("stamp changes after every build has begun");
+    session.terminate();
+    let options = ["--build", build, "--build-outputs", "stamp"];
+    let mut session = tree.run(&options, "echo shows $(cat a) end; exec sleep 1000");
+    session.wait_for("shows one end");
+    tree.write("a", "two");
+    session.wait_for("shows two end");
+    assert_eq!(session.seen("building: "), 2, "{}", session.output());
+}

@@ -12,6 +12,7 @@ mod identity;
 mod pid1;
 mod restarting;
 mod scan;
+mod serving;
 mod signals;
 mod support;
 mod terminal;

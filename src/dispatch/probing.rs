@@ -1,0 +1,124 @@
+//! Finding out whether an instance is ready, by the probe that was chosen.
+
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use super::service::Service;
+use super::{Message, Shared};
+use crate::engine::{Event, Exit, Instance};
+use crate::process::Given;
+use crate::ready::{self, Probe, Watch};
+use crate::ui::Level;
+
+/// How long to wait between two attempts of a command.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// The probe of the instance that was started last.
+#[derive(Debug)]
+pub(super) struct Probing {
+    /// Which instance.
+    of: Instance,
+    /// Asks an address, for as long as this is kept.
+    _watch: Option<Watch>,
+    /// The command that runs now, as an instance of its own, and when the next one does.
+    command: Option<Instance>,
+    next: Option<Instant>,
+}
+
+impl Service {
+    /// Gives the pipes for an instance's output that is looked at for a line.
+    pub(super) fn tee(
+        &self,
+        instance: Instance,
+        shared: &Shared,
+    ) -> std::io::Result<[Option<OwnedFd>; 2]> {
+        let Some(Probe::Log(regex)) = &self.spec.ready else { return Ok([None, None]) };
+        let report = || {
+            let sender = shared.sender.clone();
+            move || _ = sender.send(Message::Ready(instance))
+        };
+        let (stdout, stderr) = (std::io::stdout(), std::io::stderr());
+        let stdout = ready::tee(regex.as_str(), stdout, report())?;
+        Ok([Some(stdout), Some(ready::tee(regex.as_str(), stderr, report())?)])
+    }
+
+    /// An instance was executed.
+    pub(super) fn begin_probe(&mut self, instance: Instance, shared: &mut Shared) {
+        self.end_probe(shared);
+        let Some(probe) = &self.spec.ready else { return };
+        let watch = probe.asks_an_address().then(|| {
+            let sender = shared.sender.clone();
+            let report = move || _ = sender.send(Message::Ready(instance));
+            ready::watch(probe.clone(), report)
+        });
+        let _watch = match watch.transpose() {
+            Ok(watch) => watch,
+            Err(error) => {
+                let reason = crate::scan::reason(&error);
+                let line = format!("cannot look whether the program is ready: {reason}");
+                return shared.log.write(Level::Problem, line);
+            }
+        };
+        let next = matches!(probe, Probe::Exec(_)).then(Instant::now);
+        self.probing = Some(Probing { of: instance, _watch, command: None, next });
+    }
+
+    /// Nothing is to be found out any more.
+    pub(super) fn end_probe(&mut self, shared: &mut Shared) {
+        if let Some(Probing { command: Some(command), .. }) = self.probing.take() {
+            shared.children.kill(command);
+        }
+    }
+
+    /// When the next command of a probe is due.
+    pub(super) fn probe_deadline(&self) -> Option<Instant> {
+        self.probing.as_ref().and_then(|probing| probing.next)
+    }
+
+    /// Runs the command of a probe, if it is due.
+    pub(super) fn tick_probe(&mut self, shared: &mut Shared) {
+        let Some(probing) = &mut self.probing else { return };
+        if probing.next.take_if(|next| *next <= Instant::now()).is_none() {
+            return;
+        }
+        let Some(program) = &self.spec.probe else { return };
+        // Counted from the other end than the engine's.
+        let command = Instance(self.last_probe);
+        self.last_probe -= 1;
+        match shared.children.start(command, program, Given::default()) {
+            Ok(_) => probing.command = Some(command),
+            Err(_) => probing.next = Some(Instant::now() + PAUSE),
+        }
+    }
+
+    /// Takes an event, if it is about the command of a probe.
+    pub(super) fn take_probe(&mut self, event: Event, shared: &mut Shared) -> bool {
+        let Some(instance) = event.instance().filter(|instance| instance.0 > self.last_probe)
+        else {
+            return false;
+        };
+        let Some(probing) = self.probing.as_mut().filter(|it| it.command == Some(instance)) else {
+            return true;
+        };
+        match event {
+            Event::Exited(_, Exit::Code(0)) => {
+                let of = probing.of;
+                shared.children.kill(instance);
+                self.probing = None;
+                self.tell(Event::Ready(of), shared);
+            }
+            Event::Exited(..) => {
+                // What it has left behind.
+                shared.children.kill(instance);
+                probing.command = None;
+                probing.next = Some(Instant::now() + PAUSE);
+            }
+            Event::NotStarted(..) => {
+                probing.command = None;
+                probing.next = Some(Instant::now() + PAUSE);
+            }
+            _ => {}
+        }
+        true
+    }
+}

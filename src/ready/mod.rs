@@ -1,0 +1,8 @@
+//! Readiness: finding out from outside when a program does what it is there for.
+
+mod http;
+mod probe;
+mod tee;
+
+pub use probe::{Probe, Watch, watch};
+pub use tee::tee;
