@@ -145,6 +145,15 @@ impl Scanner {
         self.racy.next().into_iter().chain(dirs).min()
     }
 
+    /// When all that proves nothing yet in the directory shown as `path` can be proven by another
+    /// look at it; `None` once all is.
+    pub fn proof_of(&self, path: &Path) -> Option<Instant> {
+        let id = self.dirs.at(path)?;
+        let dir = self.dirs.get(id)?;
+        let incomplete = dir.must_list.then(Instant::now);
+        self.racy.last_in(id).into_iter().chain(dir.racy_until).chain(incomplete).max()
+    }
+
     /// Looks at the whole tree. The first look reads no content: its files have no digest until
     /// [`Scanner::read_baseline`] fills them in, or until they change.
     pub fn look(&mut self) -> Look {

@@ -148,13 +148,19 @@ impl Native {
                     hints.dirs.insert(Arc::clone(path));
                 }
                 if flags.intersects(LEFT) {
-                    left.push(Arc::clone(path));
+                    left.push((Arc::clone(path), flags.contains(ReadFlags::MOVE_SELF)));
                 }
             }
         }
-        for path in left {
+        for (path, has_moved) in left {
             self.is_stale = true;
             self.leave(&path);
+            if has_moved {
+                // What is below went with it, without an event of its own.
+                let is_below = |other: &&Arc<Path>| other.starts_with(&path);
+                let below: Vec<_> = self.watches.keys().filter(is_below).cloned().collect();
+                below.iter().for_each(|path| self.leave(path));
+            }
         }
         hints
     }
