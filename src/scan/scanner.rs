@@ -125,7 +125,7 @@ impl Scanner {
 
     /// The known directories, sorted by path.
     pub fn directories(&self) -> impl Iterator<Item = Directory<'_>> {
-        self.dirs.directories()
+        self.dirs.directories(&self.plan.roots)
     }
 
     /// The mount that the directory shown as `path` lies on.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -188,11 +188,11 @@ impl Native {
 }
 
 /// The directory to watch: for a root that is a single file the one that it is in, since a save
-/// by renaming replaces the file.
-fn path_on_disk(dir: Directory<'_>) -> &Path {
-    let path = match dir.is_single {
-        true => dir.path.parent().unwrap_or(dir.path),
-        false => dir.path,
-    };
-    if path.as_os_str().is_empty() { Path::new(".") } else { path }
+/// by renaming replaces the file. Not the path that is shown: the working directory may be
+/// deleted and made again.
+fn path_on_disk(dir: Directory<'_>) -> PathBuf {
+    match dir.is_single {
+        true => dir.root.parent().unwrap_or(dir.root).to_path_buf(),
+        false => dir.root.join(dir.below),
+    }
 }

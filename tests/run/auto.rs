@@ -130,6 +130,21 @@ fn what_is_in_a_directory_before_it_can_be_watched_is_found() {
 }
 
 #[test]
+fn a_new_file_that_cannot_be_read_in_peace_at_first_is_found() {
+    let tree = Tree::new(&[("a", "one")]);
+    let mut session = start(&tree, &NEVER);
+    session.wait_until_settled();
+    for round in 0..20 {
+        let mut file = fs::File::create(tree.path(&format!("new{round}"))).unwrap();
+        for _ in 0..100 {
+            file.write_all(&[b'x'; 1 << 14]).unwrap();
+        }
+        drop(file);
+        session.wait_for(&format!("created new{round} (settled"));
+    }
+}
+
+#[test]
 fn a_directory_is_followed_when_it_is_renamed_and_so_is_its_successor() {
     let tree = Tree::new(&[("a", "one"), ("old/deep/x", "one"), ("old/deep/y", "two")]);
     let mut session = start(&tree, &NEVER);
