@@ -13,6 +13,7 @@ mod identity;
 mod pid1;
 mod restarting;
 mod scan;
+mod settling;
 mod signals;
 mod support;
 mod terminal;
