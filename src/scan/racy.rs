@@ -46,6 +46,11 @@ impl Racy {
         due.map(|(dir, (name, _))| (dir, name.clone())).collect()
     }
 
+    /// When all of those in a directory can be proven.
+    pub(super) fn last_in(&self, dir: DirId) -> Option<Instant> {
+        self.due.get(&dir)?.values().copied().max()
+    }
+
     /// When the first of them can be proven.
     pub(super) fn next(&self) -> Option<Instant> {
         self.due.values().flat_map(|names| names.values().copied()).min()

@@ -125,7 +125,7 @@ impl Scanner {
 
     /// The known directories, sorted by path.
     pub fn directories(&self) -> impl Iterator<Item = Directory<'_>> {
-        self.dirs.directories()
+        self.dirs.directories(&self.plan.roots)
     }
 
     /// The mount that the directory shown as `path` lies on.
@@ -143,6 +143,15 @@ impl Scanner {
     pub fn next_proof(&self) -> Option<Instant> {
         let dirs = self.dirs.iter().filter_map(|dir| dir.racy_until);
         self.racy.next().into_iter().chain(dirs).min()
+    }
+
+    /// When all that proves nothing yet in the directory shown as `path` can be proven by another
+    /// look at it; `None` once all is.
+    pub fn proof_of(&self, path: &Path) -> Option<Instant> {
+        let id = self.dirs.at(path)?;
+        let dir = self.dirs.get(id)?;
+        let incomplete = dir.must_list.then(Instant::now);
+        self.racy.last_in(id).into_iter().chain(dir.racy_until).chain(incomplete).max()
     }
 
     /// Looks at the whole tree. The first look reads no content: its files have no digest until

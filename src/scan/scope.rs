@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::forest::{DirId, Forest};
 use super::mount::Mount;
+use super::plan::Root;
 
 /// Which mount a directory lies on, as its kernel numbers them; 0 for all of them where it does
 /// not (Linux before 5.8).
@@ -33,11 +34,15 @@ pub enum Scope {
 pub struct Directory<'a> {
     /// The path that is shown.
     pub path: &'a Arc<Path>,
+    /// Where its root is: an absolute path.
+    pub root: &'a Path,
+    /// The path from there.
+    pub below: &'a Path,
     /// The mount that it lies on.
     pub mount: MountId,
     /// Whether that is a file system of this kernel: all changes of it pass through here.
     pub is_local: bool,
-    /// Whether it stands for a root that is a single file, which `path` leads to.
+    /// Whether it stands for a root that is a single file, which `root` leads to.
     pub is_single: bool,
 }
 
@@ -59,10 +64,15 @@ impl Scope {
 
 impl Forest {
     /// The directories that may change, as they were known when the last look ended.
-    pub(super) fn directories(&self) -> impl Iterator<Item = Directory<'_>> {
+    pub(super) fn directories<'a>(
+        &'a self,
+        roots: &'a [Root],
+    ) -> impl Iterator<Item = Directory<'a>> {
         let known = self.order().iter().filter_map(|id| self.get(*id));
         known.filter(|dir| dir.mount != Mount::Pseudo).map(|dir| Directory {
             path: &dir.path,
+            root: &roots[dir.root].path,
+            below: dir.below(),
             mount: dir.mount_id,
             is_local: dir.mount == Mount::Local,
             is_single: dir.single.is_some(),

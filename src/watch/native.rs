@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -148,13 +148,19 @@ impl Native {
                     hints.dirs.insert(Arc::clone(path));
                 }
                 if flags.intersects(LEFT) {
-                    left.push(Arc::clone(path));
+                    left.push((Arc::clone(path), flags.contains(ReadFlags::MOVE_SELF)));
                 }
             }
         }
-        for path in left {
+        for (path, has_moved) in left {
             self.is_stale = true;
             self.leave(&path);
+            if has_moved {
+                // What is below went with it, without an event of its own.
+                let is_below = |other: &&Arc<Path>| other.starts_with(&path);
+                let below: Vec<_> = self.watches.keys().filter(is_below).cloned().collect();
+                below.iter().for_each(|path| self.leave(path));
+            }
         }
         hints
     }
@@ -182,11 +188,11 @@ impl Native {
 }
 
 /// The directory to watch: for a root that is a single file the one that it is in, since a save
-/// by renaming replaces the file.
-fn path_on_disk(dir: Directory<'_>) -> &Path {
-    let path = match dir.is_single {
-        true => dir.path.parent().unwrap_or(dir.path),
-        false => dir.path,
-    };
-    if path.as_os_str().is_empty() { Path::new(".") } else { path }
+/// by renaming replaces the file. Not the path that is shown: the working directory may be
+/// deleted and made again.
+fn path_on_disk(dir: Directory<'_>) -> PathBuf {
+    match dir.is_single {
+        true => dir.root.parent().unwrap_or(dir.root).to_path_buf(),
+        false => dir.root.join(dir.below),
+    }
 }

@@ -24,6 +24,12 @@ use crate::tree::{Change, Dir, Place, Snapshot, apply, diff};
 /// While the baseline is read, it takes at most one part in so many of the time.
 const BASELINE_SHARE: u32 = 10;
 
+/// What proved nothing at first is looked at again after so long, at the soonest.
+const PROOF: Duration = Duration::from_millis(100);
+
+/// How long events that tell nothing are not followed.
+const REST: Duration = Duration::from_millis(5);
+
 /// How often to look at everything where events are trusted.
 pub const SAFETY_NET: Duration = Duration::from_secs(10);
 
@@ -181,18 +187,22 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
 
     /// Waits so long, or until an event tells where to look before that.
     fn wait(&mut self, most: Duration) {
-        let Some(native) = &self.native else { return thread::sleep(most) };
-        if self.agenda.hints.is_none() {
-            native.wait(most);
-            self.take_hints();
-        } else {
-            thread::sleep(most);
+        let rest = self.hints_rest.saturating_duration_since(Instant::now());
+        match &self.native {
+            Some(native) if rest.is_zero() => native.wait(most),
+            Some(_) => return thread::sleep(most.min(rest)),
+            None => return thread::sleep(most),
+        }
+        if !self.take_hints() {
+            // A program that writes without end to what is left out is not to wake us as often.
+            self.hints_rest = Instant::now() + REST;
         }
     }
 
-    /// Takes the events that there are, and puts a look at what they tell of on the agenda.
-    fn take_hints(&mut self) {
-        let Some(native) = &mut self.native else { return };
+    /// Takes the events that there are, and puts a look at what they tell of on the agenda. Says
+    /// whether they tell of anything.
+    fn take_hints(&mut self) -> bool {
+        let Some(native) = &mut self.native else { return false };
         let latest = &self.latest;
         let hints = native.take(|dir, name| {
             let is_rule_file = RULE_FILES.iter().any(|file| file.as_bytes() == name);
@@ -202,12 +212,33 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
             };
             is_rule_file || latest.dir(dir).is_some_and(is_entry)
         });
-        self.hints.dirs.extend(hints.dirs);
-        self.hints.everywhere |= hints.everywhere;
+        let is_told = hints.everywhere || !hints.dirs.is_empty();
         if hints.everywhere {
             self.agenda.everything = Instant::now();
-        } else if !self.hints.dirs.is_empty() {
+        } else if is_told {
             self.agenda.hints = Some(self.hints_rest.max(Instant::now()));
+        }
+        self.hints.dirs.extend(hints.dirs);
+        self.hints.everywhere |= hints.everywhere;
+        is_told
+    }
+
+    /// Has the directories looked at once more of which an event told, or in which something was
+    /// found, as long as that proves nothing: a change of the same instant has made its event by
+    /// then, but may have left the stamp as it is, and what was being written was not read.
+    fn prove(&mut self, told: Hints, changes: &[Change], now: Instant) {
+        let Some(native) = &self.native else { return };
+        let found = changes.iter().map(|change| Arc::clone(&change.place().dir));
+        let dirs = told.dirs.into_iter().chain(found).filter(|dir| native.watches(dir));
+        let mut unproven = dirs.filter_map(|dir| Some((self.scanner.proof_of(&dir)?, dir)));
+        if let Some((first, dir)) = unproven.next() {
+            let mut at = first.max(now + PROOF);
+            self.hints.dirs.insert(dir);
+            for (proof, dir) in unproven {
+                at = at.max(proof);
+                self.hints.dirs.insert(dir);
+            }
+            self.agenda.hints = Some(self.agenda.hints.map_or(at, |hints| hints.min(at)));
         }
     }
 
@@ -272,7 +303,6 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
         let scope = self.scope(due, began);
         let told = std::mem::take(&mut self.hints);
         let look = self.scanner.look_at(&scope);
-        let read = look.read;
         let changes = self.take(look.snapshot, look.hidden);
         let ended = Instant::now();
         let cost = cpu_time().saturating_sub(costs_from);
@@ -296,7 +326,8 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
         if !self.hints.dirs.is_empty() && self.agenda.hints.is_none() {
             self.agenda.hints = Some(self.hints_rest.max(ended));
         }
-        self.plan(due, is_all, (began, ended), !changes.is_empty() || read > 0);
+        self.prove(told, &changes, ended);
+        self.plan(due, is_all, (began, ended));
         if changes.is_empty() && !is_all && !due.proves_rest() {
             return Ok(());
         }
@@ -344,13 +375,7 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
     }
 
     /// Puts the next looks on the agenda, after one that went from `began` to `ended`.
-    fn plan(
-        &mut self,
-        due: Due,
-        is_all: bool,
-        (began, ended): (Instant, Instant),
-        is_unproven: bool,
-    ) {
+    fn plan(&mut self, due: Due, is_all: bool, (began, ended): (Instant, Instant)) {
         let pace = self.cadence.next(began, ended);
         let is_fixed = matches!(self.interval, Interval::Fixed(_));
         if is_fixed || !self.trusts.is_any_full() {
@@ -365,10 +390,6 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
             }
             let is_any = self.trusts.untrusted().next().is_some();
             self.agenda.untrusted = is_any.then(|| self.agenda.untrusted.unwrap_or(pace).min(pace));
-            // What was just read may have been changed once more in the same instant.
-            if let Some(proof) = self.scanner.next_proof().filter(|_| is_unproven) {
-                self.agenda.everything = self.agenda.everything.min(proof.max(pace));
-            }
         }
         let is_hot = !self.hot.dirs(ended).is_empty();
         self.agenda.hot =

@@ -8,15 +8,17 @@ use std::time::{Duration, Instant};
 
 use super::share::{Faults, Share};
 
-struct Running {
+/// stakeout on a share, with a program that does nothing.
+pub struct Running {
     stakeout: Child,
     lines: Receiver<String>,
 }
 
 impl Running {
-    fn start(share: &Share) -> Self {
+    pub fn start(share: &Share, options: &[&str]) -> Self {
         let mut stakeout = Command::new(env!("CARGO_BIN_EXE_stakeout"))
-            .args(["--interval", "200ms", "-w"])
+            .args(options)
+            .arg("-w")
             .arg(share.path())
             .args(["--", "sleep", "1000"])
             .stderr(Stdio::piped())
@@ -30,7 +32,7 @@ impl Running {
         Self { stakeout, lines }
     }
 
-    fn wait_for(&self, text: &str) -> String {
+    pub fn wait_for(&self, text: &str) -> String {
         let until = Instant::now() + Duration::from_secs(60);
         loop {
             let left = until.saturating_duration_since(Instant::now());
@@ -54,7 +56,7 @@ impl Drop for Running {
 fn a_hang_is_told_of_and_watching_goes_on_after_it() {
     let Some(share) = Share::mount() else { return };
     share.write("a", "one");
-    let stakeout = Running::start(&share);
+    let stakeout = Running::start(&share, &["--interval", "200ms"]);
     stakeout.wait_for("starting sleep");
     share.set(Faults { hangs: true, ..Faults::default() });
     let line = stakeout.wait_for("does not answer since 2");
@@ -69,7 +71,7 @@ fn a_hang_is_told_of_and_watching_goes_on_after_it() {
 fn while_it_hangs_signals_are_answered_and_the_program_is_stopped() {
     let Some(share) = Share::mount() else { return };
     share.write("a", "one");
-    let mut stakeout = Running::start(&share);
+    let mut stakeout = Running::start(&share, &["--interval", "200ms"]);
     stakeout.wait_for("starting sleep");
     share.set(Faults { hangs: true, ..Faults::default() });
     stakeout.wait_for("does not answer");

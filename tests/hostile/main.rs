@@ -1,6 +1,7 @@
 //! The scanner against a share that gives no events, fails, lies about times and inodes, and hangs;
 //! and against volumes that come and go. Needs root and /dev/fuse.
 
+mod auto;
 mod edits;
 mod faults;
 mod hang;

@@ -9,11 +9,16 @@ use super::share::can_mount;
 use super::support::{Watched, write};
 
 /// A mount that is gone at the end of a test.
-struct Mounted(PathBuf);
+pub struct Mounted(PathBuf);
 
 impl Mounted {
     fn tmpfs(path: &Path) -> Self {
-        mount("none", path, "tmpfs", MountFlags::empty(), None::<&std::ffi::CStr>).unwrap();
+        Self::new("tmpfs", path)
+    }
+
+    /// A file system that needs no device.
+    pub fn new(kind: &str, path: &Path) -> Self {
+        mount("none", path, kind, MountFlags::empty(), None::<&std::ffi::CStr>).unwrap();
         Self(path.to_path_buf())
     }
 

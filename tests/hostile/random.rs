@@ -15,7 +15,7 @@ use super::support::{Watched, write};
 const PATHS: [&str; 7] = ["a", "b", "d", "a/x", "b/x", "d/x", "d/x/y"];
 
 #[derive(Clone, Debug)]
-enum Step {
+pub enum Step {
     Write { path: usize, content: u8 },
     KeepTimes { path: usize, content: u8 },
     SaveByRename { path: usize, content: u8 },
@@ -50,7 +50,7 @@ fn any_faults() -> impl Strategy<Value = Faults> {
     ]
 }
 
-fn any_step() -> impl Strategy<Value = Step> {
+pub fn any_step() -> impl Strategy<Value = Step> {
     let path = || 0..PATHS.len();
     // All contents have one size.
     let content = || b'0'..b'3';
@@ -69,7 +69,7 @@ fn any_step() -> impl Strategy<Value = Step> {
 }
 
 /// Does it in the tree at `root`, as far as it can be done there.
-fn edit(root: &Path, step: &Step) -> std::io::Result<()> {
+pub fn edit(root: &Path, step: &Step) -> std::io::Result<()> {
     let at = |path: &usize| root.join(PATHS[*path]);
     match step {
         Step::Write { path, content } => {

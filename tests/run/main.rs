@@ -1,5 +1,6 @@
 //! The binary with real programs on real trees, waiting on what it says and does.
 
+mod auto;
 mod bad_input;
 mod building;
 mod choosing;
@@ -13,6 +14,7 @@ mod pid1;
 mod restarting;
 mod scan;
 mod serving;
+mod settling;
 mod signals;
 mod support;
 mod terminal;

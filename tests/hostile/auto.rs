@@ -1,0 +1,173 @@
+//! Watching by itself, with nothing chosen: on a share, where edits make no events, and on a local
+//! file system by events alone. Over thousands of random edits, each is told of sooner or later,
+//! and nothing that is none.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
+use stakeout::scan::{Plan, Root, Scanner, Selection, reference};
+use stakeout::tree::{Change, Snapshot, apply, diff};
+use stakeout::watch::{Interval, Mode, Report, Timing, TrustVerdict, watch};
+
+use super::hang::Running;
+use super::mounts::Mounted;
+use super::random::{any_step, edit};
+use super::share::{Share, can_mount};
+
+const EDITS: usize = 10_000;
+
+/// Between two looks: longer than any test, so that nothing but an event leads to one.
+const HOUR: Duration = Duration::from_secs(3600);
+
+#[test]
+fn on_a_share_it_looks_again_and_again_and_says_why() {
+    let Some(share) = Share::mount() else { return };
+    share.write("a", "one");
+    let stakeout = Running::start(&share, &[]);
+    let line = stakeout.wait_for("is on a share, where edits made on the other side make no event");
+    assert!(line.contains("looking as often as the CPU budget allows"), "{line}");
+    share.write("a", "two");
+    stakeout.wait_for("modified ");
+    share.write("new/b", "one");
+    stakeout.wait_for("created ");
+}
+
+#[test]
+fn on_a_share_no_edit_is_missed_and_none_made_up() {
+    let Some(share) = Share::mount() else { return };
+    let watched = Watching::start(share.path(), &share.behind(""), Duration::from_millis(10));
+    assert_eq!(soak(watched), [TrustVerdict::Share]);
+}
+
+#[test]
+fn by_events_alone_no_edit_is_missed_and_none_made_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let watched = Watching::start(directory.path(), directory.path(), HOUR);
+    assert_eq!(soak(watched), [TrustVerdict::Trusted]);
+}
+
+/// On ramfs times advance with the timer's ticks, so that an edit may leave the stamp of the one
+/// before, which has just been seen. Its event comes then, and shows nothing.
+#[test]
+fn by_events_alone_an_edit_that_leaves_the_stamp_the_same_is_found() {
+    if !can_mount() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let _mounted = Mounted::new("ramfs", directory.path());
+    let mut watched = Watching::start(directory.path(), directory.path(), HOUR);
+    for round in 0..30 {
+        for edit in ["one", "two"] {
+            fs::write(directory.path().join("a"), format!("{edit} {round:03}")).unwrap();
+            // The look that the first leads to is over by then.
+            thread::sleep(Duration::from_millis(2));
+        }
+        watched.catch_up();
+        // So that the next look comes at once.
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(watched.trusts, [TrustVerdict::Trusted]);
+}
+
+/// Makes random edits in bursts of any size, and after each waits until all is told of; gives what
+/// was said about native events.
+fn soak(mut watched: Watching) -> Vec<TrustVerdict> {
+    let mut runner = TestRunner::deterministic();
+    let mut left = EDITS;
+    while left > 0 {
+        let burst = (1_usize..80).new_tree(&mut runner).unwrap().current().min(left);
+        for _ in 0..burst {
+            let step = any_step().new_tree(&mut runner).unwrap().current();
+            // Many cannot be done in the tree as it is then.
+            _ = edit(&watched.behind.path, &step);
+        }
+        watched.catch_up();
+        left -= burst;
+    }
+    watched.trusts
+}
+
+/// A watcher, and the tree as it has told of it.
+struct Watching {
+    reports: Receiver<Report>,
+    told: Snapshot,
+    behind: Root,
+    trusts: Vec<TrustVerdict>,
+}
+
+impl Watching {
+    /// Watches the tree at `path`, which is edited at `behind`.
+    fn start(path: &Path, behind: &Path, interval: Duration) -> Self {
+        let root = |path: &Path| Root { label: PathBuf::new(), path: path.to_path_buf() };
+        let behind = root(behind);
+        fs::write(behind.path.join("a"), "0").unwrap();
+        let (sender, reports) = channel();
+        let scanner = Scanner::new(plan(root(path))).expect("threads");
+        let timing = Timing {
+            mode: Mode::Auto,
+            interval: Interval::Fixed(interval),
+            debounce: Duration::from_millis(2),
+            max_wait: Duration::from_millis(500),
+        };
+        // An error says that the test is over.
+        let send = move |report| sender.send(report).is_ok();
+        watch(scanner, timing, send).expect("threads");
+        let told = reference::read(&plan(behind.clone())).expect("a readable tree");
+        let mut watching = Self { reports, told, behind, trusts: Vec::new() };
+        while !matches!(watching.next(), Report::Baseline { .. }) {}
+        watching
+    }
+
+    fn next(&mut self) -> Report {
+        let report = self.reports.recv_timeout(Duration::from_secs(60));
+        let report = report.unwrap_or_else(|error| {
+            let there = reference::read(&plan(self.behind.clone())).expect("a readable tree");
+            panic!("{error}; never told of: {:#?}", diff(&self.told, &there))
+        });
+        if let Report::Trust { verdict, .. } = &report {
+            self.trusts.push(*verdict);
+        }
+        report
+    }
+
+    /// Waits until everything is told of; nobody edits meanwhile.
+    fn catch_up(&mut self) {
+        let there = reference::read(&plan(self.behind.clone())).expect("a readable tree");
+        let until = Instant::now() + Duration::from_secs(60);
+        loop {
+            let missing = diff(&self.told, &there);
+            if missing.is_empty() {
+                return;
+            }
+            assert!(Instant::now() < until, "never told of: {missing:#?}");
+            if let Report::Changed { changes, .. } = self.next() {
+                changes.iter().for_each(|change| self.assert_is_one(change));
+                self.told = apply(&changes, &self.told);
+            }
+        }
+    }
+
+    /// Asserts that this differs from what was told before.
+    fn assert_is_one(&self, change: &Change) {
+        let (place, told) = (change.place(), |place| self.told.get(place));
+        let is_one = match change {
+            Change::Created { .. } => told(place).is_none(),
+            Change::Removed { .. } => told(place).is_some(),
+            Change::Modified { entry, .. } => {
+                told(place).is_some_and(|before| !before.same_content(entry))
+            }
+            Change::Renamed { from, .. } => told(from).is_some() && told(place).is_none(),
+        };
+        assert!(is_one, "{change:?}\nbut before: {:?}", told(place));
+    }
+}
+
+fn plan(root: Root) -> Plan {
+    let everything = Selection::new(&[], &[]).expect("no globs, no errors");
+    Plan::new(vec![root], everything, &[], false).expect("no globs, no errors")
+}
