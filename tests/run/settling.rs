@@ -1,6 +1,6 @@
 //! However a program writes a file, whatever it makes and removes beside it: one save is one change
 //! set and one restart, and what is started never sees half of it. With the program itself where
-//! it is installed, and otherwise with the calls that it makes, as strace(1) shows them.
+//! it is installed, and otherwise with the calls that it is known to make.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
