@@ -1,5 +1,6 @@
 //! Finding out whether an instance is ready, by the probe that was chosen.
 
+use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
@@ -44,7 +45,9 @@ impl Service {
 
     /// An instance was executed.
     pub(super) fn begin_probe(&mut self, instance: Instance, shared: &mut Shared) {
-        self.end_probe(shared);
+        if let Some(Probing { of, .. }) = self.probing {
+            self.end_probe(of, shared);
+        }
         let Some(probe) = &self.spec.ready else { return };
         let watch = probe.asks_an_address().then(|| {
             let sender = shared.sender.clone();
@@ -63,9 +66,10 @@ impl Service {
         self.probing = Some(Probing { of: instance, _watch, command: None, next });
     }
 
-    /// Nothing is to be found out any more.
-    pub(super) fn end_probe(&mut self, shared: &mut Shared) {
-        if let Some(Probing { command: Some(command), .. }) = self.probing.take() {
+    /// Nothing is to be found out of this instance any more.
+    pub(super) fn end_probe(&mut self, instance: Instance, shared: &mut Shared) {
+        let probing = self.probing.take_if(|probing| probing.of == instance);
+        if let Some(command) = probing.and_then(|probing| probing.command) {
             shared.children.kill(command);
         }
     }
@@ -85,7 +89,7 @@ impl Service {
         // Counted from the other end than the engine's.
         let command = Instance(self.last_probe);
         self.last_probe -= 1;
-        match shared.children.start(command, program, Given::default()) {
+        match silent().and_then(|given| shared.children.start(command, program, given)) {
             Ok(_) => probing.command = Some(command),
             Err(_) => probing.next = Some(Instant::now() + PAUSE),
         }
@@ -121,4 +125,10 @@ impl Service {
         }
         true
     }
+}
+
+/// What a command that is tried again and again writes is nothing to be shown.
+fn silent() -> std::io::Result<Given<'static>> {
+    let null: OwnedFd = File::options().write(true).open("/dev/null")?.into();
+    Ok(Given { stdout: Some(null.try_clone()?), stderr: Some(null), ..Given::default() })
 }

@@ -168,7 +168,7 @@ impl Service {
                 self.begin_probe(instance, shared);
             }
             Event::Exited(instance, _) | Event::NotStarted(instance, _) if !is_step => {
-                self.supply.gone(instance);
+                self.is_no_more(instance, shared);
             }
             _ => {}
         }
@@ -213,8 +213,7 @@ impl Service {
             }
             Action::Start(instance) => self.start(instance, shared),
             Action::Stop(instance, signal) => {
-                // What is stopping has other things to do.
-                self.supply.gone(instance);
+                self.is_no_more(instance, shared);
                 self.stopping.insert(instance, Stopping { since: Instant::now(), signal });
                 shared.children.stop(instance, signal);
             }
@@ -297,6 +296,12 @@ impl Service {
                 self.tell_now(Event::NotStarted(instance, NotStarted::NoProcess(errno)), shared);
             }
         }
+    }
+
+    /// An instance has ended, or is about to: it need not say that it lives, nor become ready.
+    fn is_no_more(&mut self, instance: Instance, shared: &mut Shared) {
+        self.supply.gone(instance);
+        self.end_probe(instance, shared);
     }
 
     pub(super) fn is_step(&self, instance: Instance) -> bool {

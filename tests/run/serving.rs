@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use super::support::{Session, Tree, eventually, is_alive, number};
+use super::support::{Session, Tree, descendants, eventually, is_alive, number};
 
 /// A server on the socket that it is given. It answers each request with what `a` contained when
 /// it was started and says READY=1 then, unless that is `fails` or `hangs`. Asked to stop, it
@@ -280,18 +280,33 @@ fn each_probe_finds_out_when_the_program_is_ready() {
              class Handler(http.server.BaseHTTPRequestHandler):\n\
              \x20   def do_GET(self): self.send_response(204); self.end_headers()\n\
              \x20   def log_message(self, *args): pass\n\
-             server = http.server.HTTPServer(('127.0.0.1', {}), Handler)\n\
              open('.git/up', 'w').close()\n\
+             server = http.server.HTTPServer(('127.0.0.1', {}), Handler)\n\
              import os; os.write(1, b'it is up\\n')\n\
              server.serve_forever()\n",
             address.port()
         );
         tree.write(".git/program.py", &script);
         let mut session = tree.run(&["--ready", &probe], "exec python3 .git/program.py");
-        let line = session.wait_for("ready after");
-        assert!(number(&line, "ready after ") >= 200 || line.contains('s'), "{line}");
+        session.wait_for("ready after");
+        // Nothing listens and nothing is written before this.
+        assert!(tree.path(".git/up").exists(), "{probe}");
         session.terminate();
     }
+}
+
+#[test]
+fn nobody_asks_whether_what_has_ended_is_ready() {
+    let tree = Tree::new(&[]);
+    let probe = "exec:echo noise; sleep 4321";
+    let mut session = tree.run(&["--ready", probe], "until [ -e .git/go ]; do sleep 0.01; done");
+    let own = session.pid().as_raw_nonzero().get();
+    // The program and the probe, a shell and what that runs each, behind a keeper each.
+    eventually("the probe", || descendants(own).len() >= 5);
+    tree.write(".git/go", "");
+    session.wait_for("ended; waiting for a change");
+    eventually("the end of the probe", || descendants(own).is_empty());
+    assert_eq!(session.seen("noise"), 0, "{}", session.output());
 }
 
 #[test]
