@@ -10,8 +10,10 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
 
-use crate::process::{Address, User, routing, signals};
-use crate::ready::Probe;
+use super::on_change::OnChange;
+use super::serving::Serving;
+use super::values::{duration, interval, thousandths};
+use crate::process::{User, routing, signals};
 
 /// Watch a source tree by looking at it, and restart a program when it changed.
 ///
@@ -108,98 +110,11 @@ pub struct Cli {
     )]
     pub shell: Option<OsString>,
 
-    /// Run this by a shell before the program is started, and on each change before it is
-    /// restarted; if it fails, what runs goes on
-    ///
-    /// May be given several times: one after the other.
-    #[arg(long, value_name = "CMD", env = "STAKEOUT_BUILD", help_heading = "Building")]
-    pub build: Vec<String>,
+    #[command(flatten)]
+    pub on_change: OnChange,
 
-    /// What builds write and is no reason for another: left out like --ignore
-    #[arg(long, value_name = "GLOB", env = "STAKEOUT_BUILD_OUTPUTS", help_heading = "Building")]
-    pub build_outputs: Vec<String>,
-
-    /// What a change during a build leads to
-    #[arg(
-        long,
-        value_name = "WHAT",
-        env = "STAKEOUT_ON_BUSY",
-        default_value = "cancel",
-        help_heading = "Building"
-    )]
-    pub on_busy: OnBusy,
-
-    /// On a change, send the program this signal instead of restarting it
-    #[arg(
-        long,
-        value_name = "SIGNAL",
-        env = "STAKEOUT_SIGNAL",
-        value_parser = signals::parse,
-        conflicts_with = "reload",
-        help_heading = "Running"
-    )]
-    pub signal: Option<i32>,
-
-    /// On a change, run this by a shell instead of restarting the program
-    #[arg(long, value_name = "CMD", env = "STAKEOUT_RELOAD", help_heading = "Running")]
-    pub reload: Vec<String>,
-
-    /// On a change, start the new program beside the old one, and stop that when the new one is
-    /// ready; if it fails, the old one stays
-    #[arg(
-        long,
-        env = "STAKEOUT_HANDOVER",
-        value_parser = BoolishValueParser::new(),
-        conflicts_with_all = ["signal", "reload"],
-        help_heading = "Serving"
-    )]
-    pub handover: bool,
-
-    /// Listen there, and pass the socket to each program as systemd does (LISTEN_FDS), so that no
-    /// connection is refused meanwhile: PORT, HOST:PORT, unix:PATH or @NAME
-    ///
-    /// May be given several times; in the variable, they are separated by commas.
-    #[arg(
-        long,
-        value_name = "[NAME=]ADDRESS",
-        env = "STAKEOUT_LISTEN",
-        value_delimiter = ',',
-        value_parser = Address::parse,
-        help_heading = "Serving"
-    )]
-    pub listen: Vec<Address>,
-
-    /// What says that the program is ready: tcp:[HOST:]PORT, http://HOST[:PORT]/PATH (2xx or 3xx),
-    /// exec:COMMAND (0), log:REGEX (a line of its output) or notify (sd_notify)
-    #[arg(
-        long,
-        value_name = "HOW",
-        env = "STAKEOUT_READY",
-        value_parser = Probe::parse,
-        help_heading = "Serving"
-    )]
-    pub ready: Option<Probe>,
-
-    /// How long it may take to become ready
-    #[arg(
-        long,
-        value_name = "TIME",
-        env = "STAKEOUT_READY_TIMEOUT",
-        default_value = "60s",
-        value_parser = duration,
-        help_heading = "Serving"
-    )]
-    pub ready_timeout: Duration,
-
-    /// Restart the program if it does not say WATCHDOG=1 (sd_notify) at least so often
-    #[arg(
-        long,
-        value_name = "TIME",
-        env = "STAKEOUT_WATCHDOG",
-        value_parser = interval,
-        help_heading = "Serving"
-    )]
-    pub watchdog: Option<Duration>,
+    #[command(flatten)]
+    pub serving: Serving,
 
     /// Start only after the first change
     #[arg(
@@ -403,17 +318,6 @@ pub enum Mode {
     Native,
 }
 
-/// What a change during a build leads to.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum OnBusy {
-    /// Stop the build, and begin another
-    Cancel,
-    /// Let it end, and begin another then
-    Queue,
-    /// Nothing: the next change leads to a build
-    Ignore,
-}
-
 /// When to start the program again without a change.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Restart {
@@ -522,40 +426,6 @@ pub fn split_list(list: &str) -> Vec<String> {
     items.into_iter().map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect()
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
-    const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
-    let duration = match humantime::parse_duration(text) {
-        Ok(duration) => duration,
-        Err(humantime::DurationError::UnknownUnit { unit, .. }) if unit.is_empty() => {
-            return Err(format!("it needs a unit; write {text}ms or {text}s"));
-        }
-        Err(error) => return Err(format!("{error}; write for example 500ms or 2s")),
-    };
-    if duration > LONGEST {
-        return Err("it is longer than a day".into());
-    }
-    Ok(duration)
-}
-
-/// A percentage as thousandths.
-fn thousandths(text: &str) -> Result<u32, String> {
-    let number = text.strip_suffix('%').unwrap_or(text).trim();
-    match number.parse::<f64>() {
-        Ok(percent) if (0.1..=100.0).contains(&percent) => Ok((percent * 10.0).round() as u32),
-        Ok(_) => Err("it is not between 0.1% and 100%".into()),
-        Err(_) => Err("it is no percentage; write for example 2% or 0.5%".into()),
-    }
-}
-
-fn interval(text: &str) -> Result<Duration, String> {
-    const SHORTEST: Duration = Duration::from_millis(10);
-    let interval = duration(text)?;
-    if interval < SHORTEST {
-        return Err("looking more often than every 10ms leaves no time for the program".into());
-    }
-    Ok(interval)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -580,26 +450,6 @@ mod tests {
         assert_eq!(split_list("rs, toml,,"), ["rs", "toml"]);
         assert_eq!(split_list("*.{js,ts},docs/[a,b]"), ["*.{js,ts}", "docs/[a,b]"]);
         assert_eq!(split_list(r"a\,b"), [r"a\,b"]);
-    }
-
-    #[test]
-    fn durations_want_a_unit_and_sense() {
-        assert_eq!(duration("1m 30s"), Ok(Duration::from_secs(90)));
-        assert!(duration("5").unwrap_err().contains("5s"));
-        assert!(duration("soon").unwrap_err().contains("for example 500ms"));
-        assert!(duration("3days").is_err());
-        assert!(interval("1ms").is_err());
-    }
-
-    #[test]
-    fn a_budget_is_a_percentage() {
-        assert_eq!(
-            [thousandths("2%"), thousandths("0.5"), thousandths("100 %")],
-            [Ok(20), Ok(5), Ok(1000)]
-        );
-        assert!(thousandths("0%").unwrap_err().contains("0.1%"));
-        assert!(thousandths("much").unwrap_err().contains("for example"));
-        assert!(thousandths("NaN").is_err());
     }
 
     #[test]

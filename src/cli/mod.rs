@@ -1,11 +1,14 @@
-//! The command line: what can be typed (`args`), what it means (`setup`), and one file for
-//! each subcommand.
+//! The command line: what can be typed (`args`; `on_change` and `serving` are parts of it), what it
+//! means (`setup`), and one file for each subcommand.
 
 mod args;
 mod env_file;
+mod on_change;
 mod run;
 mod scan;
+mod serving;
 mod setup;
+mod values;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

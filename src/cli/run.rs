@@ -11,7 +11,7 @@ pub fn run(cli: &Cli) -> Result<u8, Failure> {
     let plan = match cli.no_watch {
         true => None,
         false => Some(
-            setup::plan(&setup::roots(cli), &cli.choice, &cli.build_outputs)
+            setup::plan(&setup::roots(cli), &cli.choice, &cli.on_change.build_outputs)
                 .map_err(Failure::usage)?,
         ),
     };

@@ -11,7 +11,7 @@ use rustix::fs::FileType;
 use rustix::{stdio, termios};
 
 use super::args::{self, Choice, Cli, split_list};
-use super::env_file;
+use super::{env_file, on_change};
 use crate::dispatch::{Setup, Spec, Step};
 use crate::engine::{OnBusy, OnChange, Policy, Restart};
 use crate::process::routing::Routing;
@@ -58,10 +58,10 @@ pub fn setup(cli: &Cli) -> anyhow::Result<Setup> {
     Ok(Setup {
         service: Spec {
             sockets: sockets(cli)?,
-            ready: cli.ready.clone(),
+            ready: cli.serving.ready.clone(),
             probe: probe(cli)?,
             takes_notices: takes_notices(cli),
-            watchdog: cli.watchdog,
+            watchdog: cli.serving.watchdog,
             policy: policy(cli, program.is_some(), steps.len()),
             program,
             command,
@@ -114,7 +114,7 @@ fn shell(cli: &Cli) -> Option<OsString> {
 fn command(cli: &Cli) -> anyhow::Result<Vec<OsString>> {
     let Some(shell) = shell(cli) else { return Ok(cli.command.clone()) };
     // Then it is for the steps of the build.
-    if cli.command.is_empty() && cli.build.is_empty() && cli.reload.is_empty() {
+    if cli.command.is_empty() && cli.on_change.build.is_empty() && cli.on_change.reload.is_empty() {
         bail!("--shell has nothing to run; put the command line after `--`");
     }
     Ok(match cli.command.is_empty() {
@@ -151,8 +151,8 @@ fn program(cli: &Cli, command: &[OsString]) -> anyhow::Result<Program> {
 /// The steps that a change leads to before anything else: what builds, then what reloads.
 fn steps(cli: &Cli) -> anyhow::Result<Vec<Step>> {
     let shell = shell(cli).unwrap_or_else(|| "sh".into());
-    let build = cli.build.iter().map(|command| ("build", command));
-    let reload = cli.reload.iter().map(|command| ("reload", command));
+    let build = cli.on_change.build.iter().map(|command| ("build", command));
+    let reload = cli.on_change.reload.iter().map(|command| ("reload", command));
     let step = |(prefix, command): (&str, &String)| {
         let words = [shell.clone(), "-c".into(), command.into()];
         let program = program(cli, &words)?.reading(Stdin::Null);
@@ -164,25 +164,30 @@ fn steps(cli: &Cli) -> anyhow::Result<Vec<Step>> {
 
 /// Opens what is to be listened on.
 fn sockets(cli: &Cli) -> anyhow::Result<Vec<Socket>> {
-    cli.listen.iter().map(|address| Socket::open(address).map_err(|error| anyhow!(error))).collect()
+    cli.serving
+        .listen
+        .iter()
+        .map(|address| Socket::open(address).map_err(|error| anyhow!(error)))
+        .collect()
 }
 
 /// The command that finds out whether the program is ready, if it is one.
 fn probe(cli: &Cli) -> anyhow::Result<Option<Program>> {
-    let Some(Probe::Exec(command)) = &cli.ready else { return Ok(None) };
+    let Some(Probe::Exec(command)) = &cli.serving.ready else { return Ok(None) };
     let words = [shell(cli).unwrap_or_else(|| "sh".into()), "-c".into(), command.into()];
     Ok(Some(program(cli, &words)?.reading(Stdin::Null)))
 }
 
 /// A plain init leaves what is around it alone, unless it is asked to.
 fn takes_notices(cli: &Cli) -> bool {
-    let is_asked = matches!(cli.ready, Some(Probe::Notify)) || cli.watchdog.is_some();
+    let is_asked =
+        matches!(cli.serving.ready, Some(Probe::Notify)) || cli.serving.watchdog.is_some();
     !cli.no_watch || is_asked
 }
 
 fn check_handover(cli: &Cli) -> anyhow::Result<()> {
-    match &cli.ready {
-        _ if !cli.handover => Ok(()),
+    match &cli.serving.ready {
+        _ if !cli.on_change.handover => Ok(()),
         None => bail!(
             "--handover has to know when the new program can take over; say how by --ready, for \
              example --ready notify"
@@ -220,18 +225,18 @@ fn policy(cli: &Cli, has_program: bool, steps: usize) -> Policy {
     Policy {
         has_program,
         steps,
-        on_busy: match cli.on_busy {
-            args::OnBusy::Cancel => OnBusy::Cancel,
-            args::OnBusy::Queue => OnBusy::Queue,
-            args::OnBusy::Ignore => OnBusy::Ignore,
+        on_busy: match cli.on_change.on_busy {
+            on_change::OnBusy::Cancel => OnBusy::Cancel,
+            on_change::OnBusy::Queue => OnBusy::Queue,
+            on_change::OnBusy::Ignore => OnBusy::Ignore,
         },
-        on_change: match cli.signal {
+        on_change: match cli.on_change.signal {
             Some(signal) => OnChange::Signal(signal),
-            None if !cli.reload.is_empty() => OnChange::Build,
-            None if cli.handover => OnChange::Handover,
+            None if !cli.on_change.reload.is_empty() => OnChange::Build,
+            None if cli.on_change.handover => OnChange::Handover,
             None => OnChange::Restart,
         },
-        ready_timeout: cli.ready.is_some().then_some(cli.ready_timeout),
+        ready_timeout: cli.serving.ready.is_some().then_some(cli.serving.ready_timeout),
         // Without watching, that change would never come.
         postpone: cli.postpone && !cli.no_watch,
         stop_signal: cli.stop_signal.unwrap_or(libc::SIGTERM),

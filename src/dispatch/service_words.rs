@@ -17,6 +17,7 @@ impl Service {
                 let name = self.spec.program.as_ref().map_or("".as_ref(), Program::name);
                 (Level::Problem, program::not_started(Path::new(name), why))
             }
+            Event::Interrupted { .. } if self.engine.was_just_interrupted(Instant::now()) => return,
             Event::Interrupted { signal, .. } => {
                 (Level::Event, format!("got {}, stopping", signals::name(signal)))
             }

@@ -68,6 +68,12 @@ impl Engine {
         self.runner.current()
     }
 
+    /// Whether somebody has wanted it to end so shortly before `now` that another
+    /// [`Event::Interrupted`] says nothing new.
+    pub fn was_just_interrupted(&self, now: Instant) -> bool {
+        self.interrupted.is_some_and(|before| now.saturating_duration_since(before) < SAME)
+    }
+
     /// When [`Engine::tick`] has something to do, unless an event comes first.
     pub fn deadline(&self) -> Option<Instant> {
         self.builder.deadline().into_iter().chain(self.runner.deadline()).min()
@@ -95,8 +101,7 @@ impl Engine {
             }
             Event::Requested(request) => self.requested(request, now),
             Event::Interrupted { signal, stop } => {
-                let is_same = |before| now.saturating_duration_since(before) < SAME;
-                if self.interrupted.is_some_and(is_same) {
+                if self.was_just_interrupted(now) {
                     return Vec::new();
                 }
                 self.interrupted = Some(now);

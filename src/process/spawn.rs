@@ -80,7 +80,7 @@ pub(super) struct Leader<'a> {
 struct Passed<'a> {
     descriptors: Vec<BorrowedFd<'a>>,
     /// LISTEN_FDS and LISTEN_FDNAMES, which the environment points to.
-    _variables: Vec<CString>,
+    variables: Vec<CString>,
     /// `LISTEN_PID=`, and room for the number that only the leader itself knows.
     pid: Box<[u8]>,
 }
@@ -97,7 +97,7 @@ impl<'a> Leader<'a> {
         // Those that are ours are for us.
         environment.retain(|variable| !variable.to_bytes().starts_with(b"LISTEN_"));
         let passed = Passed::new(descriptors);
-        environment.extend(passed._variables.iter().map(CString::as_c_str));
+        environment.extend(passed.variables.iter().map(CString::as_c_str));
         let mut environment = null_terminated(&environment);
         if !passed.descriptors.is_empty() {
             environment.insert(0, passed.pid.as_ptr().cast());
@@ -306,7 +306,7 @@ impl<'a> Passed<'a> {
         Self {
             descriptors: given.into_iter().map(|(_, descriptor)| descriptor).collect(),
             // Names have no NUL in them.
-            _variables: variables.into_iter().filter_map(|it| CString::new(it).ok()).collect(),
+            variables: variables.into_iter().filter_map(|it| CString::new(it).ok()).collect(),
             pid: pid.into(),
         }
     }

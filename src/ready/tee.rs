@@ -6,9 +6,10 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::thread;
 
 use regex::bytes::Regex;
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::io::{Errno, read, write};
+use rustix::io::{Errno, read};
 use rustix::pipe::{PipeFlags, pipe_with};
+
+use crate::ui::write_all;
 
 /// A line is looked at up to here.
 const LONGEST: usize = 64 * 1024;
@@ -56,22 +57,12 @@ pub fn tee(
     Ok(writer)
 }
 
-fn write_all(target: &impl AsFd, mut text: &[u8]) -> Result<(), Errno> {
-    while !text.is_empty() {
-        match write(target, text) {
-            Ok(written) => text = &text[written..],
-            Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => _ = poll(&mut [PollFd::new(target, PollFlags::OUT)], None)?,
-            Err(errno) => return Err(errno),
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Read;
     use std::sync::mpsc;
+
+    use rustix::io::write;
 
     use super::*;
 

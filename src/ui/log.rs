@@ -11,8 +11,7 @@ use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread;
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::io::Errno;
+use super::write_all;
 
 /// How much a line matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,22 +31,6 @@ pub struct Log {
     lines: SyncSender<String>,
     dropped: Arc<AtomicUsize>,
     finished: Receiver<()>,
-}
-
-/// Writes all of it, also where a program that shares the pipe has made it non-blocking.
-fn write_all(mut text: &[u8]) -> io::Result<()> {
-    let stderr = rustix::stdio::stderr();
-    while !text.is_empty() {
-        match rustix::io::write(stderr, text) {
-            Ok(written) => text = &text[written..],
-            Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => {
-                poll(&mut [PollFd::new(&stderr, PollFlags::OUT)], None)?;
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(())
 }
 
 /// Lines that may wait to be written.
@@ -73,7 +56,7 @@ impl Log {
                     lost => text += &format!("stakeout: {lost} lines were lost here\n"),
                 }
                 // Nobody may be there to read it; the program goes on all the same.
-                _ = write_all(text.as_bytes());
+                _ = write_all(rustix::stdio::stderr(), text.as_bytes());
             }
             _ = finish.send(());
         })?;

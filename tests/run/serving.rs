@@ -335,13 +335,15 @@ fn an_address_in_use_is_named_with_who_holds_it() {
 #[test]
 fn what_cannot_work_is_refused_before_anything_starts() {
     let tree = Tree::new(&[("a", "one")]);
-    let cases: [&[&str]; 6] = [
+    let cases: [&[&str]; 8] = [
         &["--ready", "udp:80"],
         &["--ready", "log:("],
         &["--listen", "nonsense"],
         &["--handover"],
         &["--handover", "--ready", "tcp:80"],
         &["--watchdog", "0s"],
+        &["--ready-timeout", "0s"],
+        &["--build", ""],
     ];
     for options in cases {
         let mut session = serve(&tree, options);
