@@ -204,6 +204,27 @@ pub enum Outlook {
     End,
 }
 
+/// What a program is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// It was not started yet.
+    Waiting,
+    /// It runs, and is not ready yet.
+    Starting,
+    /// It runs, and is ready.
+    Ready,
+    /// It runs, and so does another that shall take over.
+    Handover,
+    /// It is being stopped.
+    Stopping,
+    /// It failed, and is started again after a while.
+    Retrying,
+    /// It ended with a failure; a change starts it.
+    Failed,
+    /// It ended in order; a change starts it.
+    Done,
+}
+
 /// Why a program could not be started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotStarted {

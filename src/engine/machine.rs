@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use super::builder::{Builder, Outcome};
-use super::runner::{Phase, Runner};
-use super::{Action, Event, Generation, Instance, Outlook, Policy, Request};
+use super::runner::Runner;
+use super::{Action, Event, Generation, Instance, Outlook, Phase, Policy, Request};
 
 /// Decides for one program.
 #[derive(Debug)]

@@ -13,11 +13,13 @@ mod policy;
 mod runner;
 mod stop;
 mod told;
+mod up;
 
 pub use builder::OnBusy;
 pub use echo::Echo;
-pub use event::{Action, Event, Failure, Generation, Instance, NotStarted, Note, Outlook, Request};
+pub use event::{
+    Action, Event, Failure, Generation, Instance, NotStarted, Note, Outlook, Phase, Request,
+};
 pub use exit::Exit;
 pub use machine::Engine;
 pub use policy::{OnChange, Policy, Restart};
-pub use runner::Phase;

@@ -1,12 +1,14 @@
 //! The runner: the state machine of a program's instances, when they are started, stopped and
 //! killed.
 
+mod ending;
+
 use std::time::{Duration, Instant};
 
 use super::backoff::Backoff;
 use super::stop::{Due, Stop};
-use super::told::Told;
-use super::{Action, Exit, Failure, Instance, NotStarted, Note, OnChange, Outlook, Policy};
+use super::up::{Ready, Up};
+use super::{Action, Exit, Failure, Instance, NotStarted, Note, OnChange, Outlook, Phase, Policy};
 
 /// Decides for one program. It holds three things for certain: no instance is started while any
 /// process of another is left, unless handovers are wanted; once all is quiet, what runs was
@@ -38,28 +40,6 @@ enum State {
     Ended,
 }
 
-/// An instance that nobody has asked to stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Up {
-    instance: Instance,
-    /// How its first process ended, which the rest of it may outlive.
-    exit: Option<Exit>,
-    since: Instant,
-    told: Told,
-    ready: Ready,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ready {
-    /// Not yet, and not by this time said that it takes too long.
-    Awaited {
-        by: Option<Instant>,
-    },
-    /// Not in time.
-    Late,
-    Yes,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Leaving {
     instance: Instance,
@@ -72,27 +52,6 @@ enum Then {
     Start,
     Retry { at: Instant },
     End { signal: i32 },
-}
-
-/// What a program is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// It was not started yet.
-    Waiting,
-    /// It runs, and is not ready yet.
-    Starting,
-    /// It runs, and is ready.
-    Ready,
-    /// It runs, and so does another that shall take over.
-    Handover,
-    /// It is being stopped.
-    Stopping,
-    /// It failed, and is started again after a while.
-    Retrying,
-    /// It ended with a failure; a change starts it.
-    Failed,
-    /// It ended in order; a change starts it.
-    Done,
 }
 
 impl Runner {
@@ -201,20 +160,16 @@ impl Runner {
         }
     }
 
-    fn up(&self, instance: Instance, now: Instant) -> Up {
-        let ready = Ready::Awaited { by: self.policy.ready_timeout.map(|timeout| now + timeout) };
-        Up { instance, exit: None, since: now, told: Told::default(), ready }
-    }
-
     fn start(&mut self, instance: Instance, now: Instant) -> Vec<Action> {
-        self.state = State::Up { up: self.up(instance, now), successor: None };
+        self.state =
+            State::Up { up: Up::new(instance, now, self.policy.ready_timeout), successor: None };
         vec![Action::Start(instance)]
     }
 
     /// Starts one beside what is up, in the place of another that was to take over.
     fn succeed(&mut self, now: Instant, instance: Instance) -> Vec<Action> {
         let mut actions = self.dismiss_successor(self.policy.stop_signal, now);
-        let next = self.up(instance, now);
+        let next = Up::new(instance, now, self.policy.ready_timeout);
         if let State::Up { successor, .. } = &mut self.state {
             *successor = Some(next);
             actions.push(Action::Start(instance));
@@ -385,42 +340,6 @@ impl Runner {
         }
     }
 
-    /// Someone wants it to end.
-    pub(super) fn interrupt(&mut self, signal: i32, stop: i32, now: Instant) -> Vec<Action> {
-        match &mut self.state {
-            State::Ended => Vec::new(),
-            State::Idle { exit } | State::Retrying { exit, .. } => {
-                let exit = exit.unwrap_or(Exit::Signal(signal));
-                self.end(exit.status())
-            }
-            State::Up { .. } => self.stop(stop, Then::End { signal }, now),
-            // The second time is meant at once.
-            State::Ending { .. } | State::Stopping { then: Then::End { .. }, .. } => self.kill(now),
-            State::Stopping { then, stop, .. } => {
-                *then = Then::End { signal };
-                match stop {
-                    Stop::Unkillable => self.end(Exit::OWN_FAILURE),
-                    _ => Vec::new(),
-                }
-            }
-        }
-    }
-
-    /// A signal was typed at the terminal, which sent it to the program.
-    pub(super) fn typed(&mut self, signal: i32, now: Instant) -> Vec<Action> {
-        let State::Up { up: up @ Up { exit: None, .. }, .. } = &mut self.state else {
-            return self.interrupt(signal, signal, now);
-        };
-        if !up.told.typed(now) {
-            return Vec::new();
-        }
-        let mut actions = self.stop(signal, Then::End { signal }, now);
-        // It has got the signal twice already.
-        actions.retain(|action| !matches!(action, Action::Stop(..)));
-        actions.extend(self.kill(now));
-        actions
-    }
-
     /// Passes a signal on.
     pub(super) fn signalled(&mut self, signal: i32) -> Vec<Action> {
         match &mut self.state {
@@ -431,19 +350,6 @@ impl Runner {
             State::Stopping { instance, .. } => vec![Action::Signal(*instance, signal)],
             _ => Vec::new(),
         }
-    }
-
-    fn kill(&mut self, now: Instant) -> Vec<Action> {
-        let mut actions = Vec::new();
-        for leaving in &mut self.leaving {
-            leaving.stop = Stop::killed(now);
-            actions.push(Action::Kill(leaving.instance));
-        }
-        if let State::Stopping { instance, stop, .. } = &mut self.state {
-            *stop = Stop::killed(now);
-            actions.push(Action::Kill(*instance));
-        }
-        actions
     }
 
     /// Nothing is left of the instance.
@@ -477,20 +383,6 @@ impl Runner {
                 Vec::new()
             }
             _ => Vec::new(),
-        }
-    }
-
-    /// Ends without having been told to.
-    pub(super) fn end(&mut self, status: i32) -> Vec<Action> {
-        match self.leaving.is_empty() {
-            true => {
-                self.state = State::Ended;
-                vec![Action::End(status)]
-            }
-            false => {
-                self.state = State::Ending { status };
-                Vec::new()
-            }
         }
     }
 
@@ -528,10 +420,10 @@ impl Runner {
                 actions.extend(self.end(Exit::OWN_FAILURE));
             }
             State::Up { up, successor } => {
-                if up.ready.is_late(now) {
+                if up.ready.becomes_late(now) {
                     actions.push(Action::Note(Note::NotReady { instance: up.instance }));
                 }
-                if successor.as_mut().is_some_and(|next| next.ready.is_late(now)) {
+                if successor.as_mut().is_some_and(|next| next.ready.becomes_late(now)) {
                     actions.extend(self.fail_successor(Failure::NotReady, now));
                 }
             }
@@ -551,29 +443,5 @@ impl Runner {
             _ => false,
         };
         is_leaving || is_up
-    }
-}
-
-impl Ready {
-    fn deadline(self) -> Option<Instant> {
-        match self {
-            Ready::Awaited { by } => by,
-            Ready::Late | Ready::Yes => None,
-        }
-    }
-
-    fn extend(&mut self, until: Instant) {
-        if let Ready::Awaited { by: Some(by) } = self {
-            *by = until.max(*by);
-        }
-    }
-
-    /// Says so once.
-    fn is_late(&mut self, now: Instant) -> bool {
-        let is_late = self.deadline().is_some_and(|by| by <= now);
-        if is_late {
-            *self = Ready::Late;
-        }
-        is_late
     }
 }

@@ -1,10 +1,10 @@
 //! The watcher: the thread that looks, and reports what settled.
 
+mod events;
+
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,17 +15,13 @@ use super::agenda::rest_after_hints;
 use super::answers::see_to_answers;
 use super::native::{Hints, Native};
 use super::{
-    Agenda, Ailments, Cadence, Due, HotSet, Interval, Mode, Report, Settle, Timing, TrustVerdict,
-    Trusts, Verdict,
+    Agenda, Ailments, Cadence, Due, HotSet, Interval, Mode, Report, Settle, Timing, Trusts, Verdict,
 };
-use crate::scan::{MountId, RULE_FILES, Scanner, Scope, Trouble};
-use crate::tree::{Change, Dir, Place, Snapshot, apply, diff};
+use crate::scan::{Scanner, Scope, Trouble};
+use crate::tree::{Change, Place, Snapshot, apply, diff};
 
 /// While the baseline is read, it takes at most one part in so many of the time.
 const BASELINE_SHARE: u32 = 10;
-
-/// What proved nothing at first is looked at again after so long, at the soonest.
-const PROOF: Duration = Duration::from_millis(100);
 
 /// How long events that tell nothing are not followed.
 const REST: Duration = Duration::from_millis(5);
@@ -199,89 +195,6 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
         }
     }
 
-    /// Takes the events that there are, and puts a look at what they tell of on the agenda. Says
-    /// whether they tell of anything.
-    fn take_hints(&mut self) -> bool {
-        let Some(native) = &mut self.native else { return false };
-        let latest = &self.latest;
-        let hints = native.take(|dir, name| {
-            let is_rule_file = RULE_FILES.iter().any(|file| file.as_bytes() == name);
-            // A root that is a single file is an entry without a name.
-            let is_entry = |dir: &Arc<Dir>| {
-                dir.get(OsStr::from_bytes(name)).or_else(|| dir.get(OsStr::new(""))).is_some()
-            };
-            is_rule_file || latest.dir(dir).is_some_and(is_entry)
-        });
-        let is_told = hints.everywhere || !hints.dirs.is_empty();
-        if hints.everywhere {
-            self.agenda.everything = Instant::now();
-        } else if is_told {
-            self.agenda.hints = Some(self.hints_rest.max(Instant::now()));
-        }
-        self.hints.dirs.extend(hints.dirs);
-        self.hints.everywhere |= hints.everywhere;
-        is_told
-    }
-
-    /// Has the directories looked at once more of which an event told, or in which something was
-    /// found, as long as that proves nothing: a change of the same instant has made its event by
-    /// then, but may have left the stamp as it is, and what was being written was not read.
-    fn prove(&mut self, told: Hints, changes: &[Change], now: Instant) {
-        let Some(native) = &self.native else { return };
-        let found = changes.iter().map(|change| Arc::clone(&change.place().dir));
-        let dirs = told.dirs.into_iter().chain(found).filter(|dir| native.watches(dir));
-        let mut unproven = dirs.filter_map(|dir| Some((self.scanner.proof_of(&dir)?, dir)));
-        if let Some((first, dir)) = unproven.next() {
-            let mut at = first.max(now + PROOF);
-            self.hints.dirs.insert(dir);
-            for (proof, dir) in unproven {
-                at = at.max(proof);
-                self.hints.dirs.insert(dir);
-            }
-            self.agenda.hints = Some(self.agenda.hints.map_or(at, |hints| hints.min(at)));
-        }
-    }
-
-    /// Watches for events what is known now.
-    fn listen(&mut self) -> Result<(), Over> {
-        let tidied = Some(self.scanner.tidied());
-        if self.synced != tidied {
-            let mut verdicts = Vec::new();
-            for dir in self.scanner.directories() {
-                if let Some(verdict) = self.trusts.met(dir.mount, dir.is_local) {
-                    verdicts.push((dir.path.to_path_buf(), verdict));
-                }
-            }
-            for (path, verdict) in verdicts {
-                self.report_trust(path, verdict)?;
-            }
-        }
-        let Some(native) = &mut self.native else {
-            self.synced = tidied;
-            return Ok(());
-        };
-        if self.synced == tidied && !native.is_stale() {
-            return Ok(());
-        }
-        self.synced = tidied;
-        let trusts = &self.trusts;
-        let synced =
-            native.sync(self.scanner.directories().filter(|dir| trusts.wants_events(dir.is_local)));
-        let watched = native.len();
-        self.hints.dirs.extend(synced.new);
-        if let Some(errno) = synced.refused {
-            let mounts: BTreeSet<MountId> =
-                self.scanner.directories().map(|dir| dir.mount).collect();
-            // Not said again for as long as nothing is trusted anyway.
-            let is_news =
-                mounts.into_iter().filter_map(|mount| self.trusts.unwatched(mount)).count() > 0;
-            if is_news {
-                self.send(Report::Unheard { errno: errno.raw_os_error(), watched })?;
-            }
-        }
-        Ok(())
-    }
-
     /// Which part of the tree is due.
     fn scope(&mut self, due: Due, now: Instant) -> Scope {
         let looks_at_untrusted = due.untrusted || due.settling;
@@ -346,32 +259,6 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
             }
         }
         Ok(())
-    }
-
-    /// Learns from a change that a look found.
-    fn judge(&mut self, change: &Change, told: &Hints, now: Instant) -> Result<(), Over> {
-        let place = change.place();
-        let dir = &place.dir;
-        self.moving.insert(Arc::clone(dir));
-        // A directory that came or went shows in the one above it, which events told of.
-        let Some(mount) = self.scanner.mount_of(dir) else { return Ok(()) };
-        let hints = [told, &self.hints];
-        let was_told = hints.iter().any(|hints| hints.everywhere || hints.dirs.contains(dir));
-        // What is not watched yet could not tell.
-        if self.native.as_ref().is_some_and(|native| native.watches(dir))
-            && let Some(verdict) = self.trusts.changed(mount, was_told)
-        {
-            self.report_trust(place.path(), verdict)?;
-        }
-        let has_budget = matches!(self.interval, Interval::Budget(_));
-        if has_budget && (self.native.is_none() || self.trusts.is_deaf(mount)) {
-            self.hot.changed(dir, now);
-        }
-        Ok(())
-    }
-
-    fn report_trust(&self, path: PathBuf, verdict: TrustVerdict) -> Result<(), Over> {
-        self.send(Report::Trust { path, verdict })
     }
 
     /// Puts the next looks on the agenda, after one that went from `began` to `ended`.
