@@ -25,8 +25,8 @@ pub struct Serving {
     )]
     pub listen: Vec<Address>,
 
-    /// What says that the program is ready: tcp:[HOST:]PORT, http://HOST[:PORT]/PATH (2xx or 3xx),
-    /// exec:COMMAND (0), log:REGEX (a line of its output) or notify (sd_notify)
+    /// What says that the program is ready: tcp:PORT, tcp:HOST:PORT, an http:// address (2xx or
+    /// 3xx), exec:COMMAND (0), log:REGEX (a line of its output) or notify (sd_notify)
     #[arg(
         long,
         value_name = "HOW",
