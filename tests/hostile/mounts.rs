@@ -92,25 +92,3 @@ fn a_root_that_is_unmounted_and_mounted_again_lost_nothing() {
     let _root = Mounted::bind(kept.path(), place.path());
     assert_eq!(tree.changes(), [""; 0]);
 }
-
-#[test]
-fn directories_are_watched_when_no_more_may_be_held_open() {
-    if !can_mount() {
-        return;
-    }
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let before = getrlimit(Resource::Nofile);
-    // Of these a scanner may hold half, and tests that run beside this one need some.
-    setrlimit(Resource::Nofile, Rlimit { current: Some(400), ..before }).unwrap();
-    let paths: Vec<String> = (0..600).map(|n| format!("{}/{}/{n}/a", n % 5, n % 25)).collect();
-    let files: Vec<(&str, &str)> = paths.iter().map(|path| (&**path, "one")).collect();
-    let mut tree = Watched::new(&files);
-    setrlimit(Resource::Nofile, before).unwrap();
-    let held = fs::read_dir("/proc/self/fd").unwrap().count();
-    assert!(held < 400, "{held} are open");
-    tree.write(&paths[599], "two");
-    fs::rename(tree.path("3/3"), tree.path("3/4")).unwrap();
-    let changes = tree.changes();
-    assert!(changes.contains(&format!("modified {}", paths[599])), "{changes:?}");
-    assert_eq!(changes.len(), 1 + 24, "{changes:?}");
-}
