@@ -11,6 +11,7 @@ use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
 
 use super::on_change::OnChange;
+use super::remote::{Control, Logs, StatusArgs};
 use super::serving::Serving;
 use super::values::{duration, interval, thousandths};
 use crate::process::{User, routing, signals};
@@ -43,6 +44,9 @@ pub struct Cli {
 
     #[command(flatten)]
     pub choice: Choice,
+
+    #[command(flatten)]
+    pub control: Control,
 
     /// How changes are noticed
     #[arg(
@@ -248,6 +252,18 @@ pub struct Cli {
 #[derive(Debug, clap::Subcommand)]
 pub enum Subcommand {
     Scan(Scan),
+    Status(StatusArgs),
+    /// Restart the program of the stakeout that watches here
+    Restart,
+    /// Let it do what a change leads to
+    Build,
+    /// Let changes wait
+    Pause,
+    /// Go on, with the changes that waited
+    Resume,
+    /// Stop the program and stakeout
+    Stop,
+    Logs(Logs),
 }
 
 /// Scan a tree once: how many files and bytes it has, and its digest.
@@ -366,7 +382,10 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Err
     let command = Cli::command()
         .mut_args(ignore_empty)
         // A digest must not depend on what a container's environment says about watching.
-        .mut_subcommands(|subcommand| subcommand.mut_args(|arg| arg.env(None::<&'static str>)));
+        .mut_subcommands(|subcommand| match subcommand.get_name() {
+            "scan" => subcommand.mut_args(|arg| arg.env(None::<&'static str>)),
+            _ => subcommand,
+        });
     let matches = command.clone().try_get_matches_from(words).map_err(|e| explain(e, command))?;
     let mut cli = Cli::from_arg_matches(&matches)?;
     if matches.value_source("watch") == Some(ValueSource::EnvVariable) {

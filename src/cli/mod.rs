@@ -4,6 +4,7 @@
 mod args;
 mod env_file;
 mod on_change;
+mod remote;
 mod run;
 mod scan;
 mod serving;
@@ -15,6 +16,7 @@ use std::process::ExitCode;
 
 use args::Subcommand;
 
+use crate::control::{Place, Request};
 use crate::process::signals;
 
 /// Reads the command line, does what it says, and gives the status to exit with.
@@ -31,11 +33,11 @@ pub fn main() -> ExitCode {
         }
     };
     let result = match &args.subcommand {
-        Some(Subcommand::Scan(scan_args)) => {
-            blocked.undo();
-            scan::scan(scan_args)
-        }
         None => run::run(&args),
+        Some(subcommand) => {
+            blocked.undo();
+            call(subcommand, &args.control.place())
+        }
     };
     match result {
         Ok(status) => ExitCode::from(status),
@@ -45,6 +47,20 @@ pub fn main() -> ExitCode {
             ExitCode::from(failure.status)
         }
     }
+}
+
+fn call(subcommand: &Subcommand, place: &Place) -> Result<u8, Failure> {
+    let request = match subcommand {
+        Subcommand::Scan(args) => return scan::scan(args),
+        Subcommand::Status(args) => return remote::status(args, place),
+        Subcommand::Restart => Request::Restart,
+        Subcommand::Build => Request::Build,
+        Subcommand::Pause => Request::Pause,
+        Subcommand::Resume => Request::Resume,
+        Subcommand::Stop => Request::Stop,
+        Subcommand::Logs(_) => Request::BuildOutput,
+    };
+    remote::request(place, request)
 }
 
 /// The status for what the user has to mend.

@@ -1,10 +1,15 @@
 //! `stakeout [-- COMMAND...]`: watch, and run the program.
 
+use std::io::ErrorKind;
+
+use anyhow::anyhow;
+
 use super::args::Cli;
 use super::{Failure, setup};
+use crate::control::{Place, Server};
 use crate::dispatch::Dispatcher;
-use crate::scan::Scanner;
-use crate::ui::Log;
+use crate::scan::{Scanner, reason};
+use crate::ui::{Level, Log, text};
 
 /// Watches until it is told to end; gives the status to exit with.
 pub fn run(cli: &Cli) -> Result<u8, Failure> {
@@ -15,8 +20,46 @@ pub fn run(cli: &Cli) -> Result<u8, Failure> {
                 .map_err(Failure::usage)?,
         ),
     };
-    let what = setup::setup(cli).map_err(Failure::usage)?;
     let log = Log::new(setup::level(cli))?;
+    let control = listen(&cli.control.place(), &log).map_err(Failure::usage)?;
+    let what = setup::setup(cli, control).map_err(Failure::usage)?;
     let dispatcher = Dispatcher::new(what, log)?;
     Ok(dispatcher.run(plan.map(Scanner::new).transpose()?)?)
+}
+
+/// Opens the control socket. Nothing begins without one that was asked for by path; without the
+/// default one, all but requests work.
+fn listen(place: &Place, log: &Log) -> anyhow::Result<Option<Server>> {
+    let error = match Server::open(place) {
+        Ok(server) => {
+            if let Some(server) = &server {
+                let path = text::path(server.path());
+                log.write(Level::Detail, format!("taking requests at {path}"));
+            }
+            return Ok(server);
+        }
+        Err(error) => error,
+    };
+    let is_taken = error.kind() == ErrorKind::AddrInUse;
+    if let Place::At(path) = place {
+        let path = text::path(path);
+        return Err(match is_taken {
+            true => anyhow!(
+                "cannot take requests at {path}: another stakeout does, or it is a file; give \
+                 another --control"
+            ),
+            false => anyhow!(
+                "cannot take requests at {path}: {}; give another --control, or off",
+                reason(&error)
+            ),
+        });
+    }
+    let line = match is_taken {
+        true => "another stakeout with this working directory takes requests; give this one a \
+                 --control of its own"
+            .to_owned(),
+        false => format!("no requests are taken: {}; give a --control", reason(&error)),
+    };
+    log.write(Level::Detail, line);
+    Ok(None)
 }

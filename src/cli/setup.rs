@@ -12,6 +12,7 @@ use rustix::{stdio, termios};
 
 use super::args::{self, Choice, Cli, split_list};
 use super::{env_file, on_change};
+use crate::control::Server;
 use crate::dispatch::{Setup, Spec, Step};
 use crate::engine::{OnBusy, OnChange, Policy, Restart};
 use crate::process::routing::Routing;
@@ -40,7 +41,7 @@ fn file(output: BorrowedFd<'_>) -> Option<(u64, u64)> {
 }
 
 /// What to do, as far as it is not the plan.
-pub fn setup(cli: &Cli) -> anyhow::Result<Setup> {
+pub fn setup(cli: &Cli, control: Option<Server>) -> anyhow::Result<Setup> {
     let command = command(cli)?;
     let program = match command.is_empty() {
         true if cli.no_watch => bail!("--no-watch has nothing to run; put a command after `--`"),
@@ -75,6 +76,7 @@ pub fn setup(cli: &Cli) -> anyhow::Result<Setup> {
             has_terminal: File::open("/dev/tty").is_ok(),
         },
         clear: cli.clear && termios::isatty(stdio::stderr()),
+        control,
     })
 }
 

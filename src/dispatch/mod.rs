@@ -9,6 +9,7 @@ use std::io;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
+use crate::control::{Call, Server};
 use crate::engine::{Event, Exit, Instance};
 use crate::process::notify::{self, Notice};
 use crate::process::routing::{Route, Routing};
@@ -18,15 +19,19 @@ use crate::scan::Scanner;
 use crate::ui::{Level, Log, describe, text};
 use crate::watch::{Report, Timing, watch};
 
+mod asked;
+mod board;
 mod changes;
 mod notices;
 mod probing;
+mod record;
 mod service;
 mod service_words;
 mod steps;
 mod supply;
 mod words;
 
+use board::Board;
 use service::Service;
 pub use service::Spec;
 pub use steps::Step;
@@ -42,6 +47,8 @@ pub struct Setup {
     pub routing: Routing,
     /// Whether to clear the terminal on each change.
     pub clear: bool,
+    /// Where requests are taken.
+    pub control: Option<Server>,
 }
 
 /// What happened, from whichever thread saw it.
@@ -51,6 +58,7 @@ enum Message {
     Output(Instance, Chunk),
     Ready(Instance),
     Notice(Notice),
+    Asked(Call),
 }
 
 /// What a service needs to carry out what is decided.
@@ -70,7 +78,9 @@ pub struct Dispatcher {
     service: Service,
     shared: Shared,
     messages: Receiver<Message>,
-    watched: String,
+    board: Board,
+    /// Takes requests.
+    control: Option<Server>,
     /// The status to end with at once, whatever runs.
     ended: Option<i32>,
     /// Whether the watcher failed, so that all that is left to do is to end.
@@ -92,13 +102,17 @@ impl Dispatcher {
     /// # Errors
     /// When threads or signal handlers cannot be made.
     pub fn new(setup: Setup, log: Log) -> io::Result<Self> {
-        let Setup { service, timing, routing, clear } = setup;
+        let Setup { service, timing, routing, clear, control } = setup;
         let (sender, messages) = mpsc::channel();
         let signal_sender = sender.clone();
         // A closed channel means that we are on our way out.
         signals::listen(move |received| _ = signal_sender.send(Message::Signal(received)))?;
         let notice_sender = sender.clone();
         let send = move |notice| notice_sender.send(Message::Notice(notice)).is_ok();
+        if let Some(control) = &control {
+            let sender = sender.clone();
+            control.serve(move |call| sender.send(Message::Asked(call)).is_ok())?;
+        }
         let takes_notices = service.takes_notices;
         let children = Children::new(service.program.as_ref().map_or(Stdin::Null, Program::stdin))?;
         let mut service = Service::new(service);
@@ -112,7 +126,8 @@ impl Dispatcher {
             service,
             shared: Shared { children, log, sender },
             messages,
-            watched: String::new(),
+            board: Board::default(),
+            control,
             ended: None,
             has_failed: false,
             stop_typed: None,
@@ -128,7 +143,7 @@ impl Dispatcher {
         match scanner {
             Some(scanner) => {
                 let roots = scanner.roots().iter().map(|root| text::path(&root.label));
-                self.watched = roots.collect::<Vec<_>>().join(", ");
+                self.board.roots = roots.collect();
                 let sender = self.shared.sender.clone();
                 let send = move |report| sender.send(Message::Report(report)).is_ok();
                 watch(scanner, self.timing, send)?;
@@ -141,6 +156,8 @@ impl Dispatcher {
             }
             self.step();
         };
+        // Nobody asks any more, and the next stakeout may be about to start.
+        drop(self.control);
         let status = if self.has_failed { Exit::OWN_FAILURE } else { status };
         self.shared.log.finish();
         Ok(u8::try_from(status).unwrap_or(u8::MAX))
@@ -178,6 +195,7 @@ impl Dispatcher {
             }
             Some(Message::Ready(instance)) => self.tell(Event::Ready(instance)),
             Some(Message::Notice(notice)) => self.take_notice(notice),
+            Some(Message::Asked(call)) => self.take_call(call),
             // Some time has passed.
             None => {}
         }
@@ -220,6 +238,7 @@ impl Dispatcher {
 
     /// Takes note of what the watcher says.
     fn take_report(&mut self, report: Report) {
+        self.board.take(&report);
         match report {
             Report::Unwatchable { .. } => {
                 self.say_report(&report);

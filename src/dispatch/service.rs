@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::changes::Changes;
 use super::probing::Probing;
+use super::record::Record;
 use super::steps::{Printer, Step};
 use super::supply::Supply;
 use super::{Message, Shared};
@@ -54,8 +55,10 @@ pub(super) struct Service {
     pub(super) spec: Spec,
     pub(super) engine: Engine,
     echo: Echo,
+    pub(super) created: Instant,
     /// When the program was last started.
-    started: Option<Instant>,
+    pub(super) started: Option<Instant>,
+    pub(super) record: Record,
     build_echo: Echo,
     /// When the last build began.
     build_began: Option<Instant>,
@@ -99,7 +102,9 @@ impl Service {
             engine: Engine::new(spec.policy),
             spec,
             echo: Echo::default(),
+            created: Instant::now(),
             started: None,
+            record: Record::default(),
             build_echo: Echo::default(),
             build_began: None,
             stopping: BTreeMap::new(),
@@ -155,6 +160,7 @@ impl Service {
 
     fn tell_now(&mut self, event: Event, shared: &mut Shared) {
         self.say(event, shared);
+        self.record.take(event);
         if let Event::Gone(instance) | Event::NotStarted(instance, _) = event {
             self.stopping.remove(&instance);
         }
@@ -176,6 +182,7 @@ impl Service {
         if let Event::Exited(instance, exit) = event
             && !is_step
         {
+            self.record.exited(instance, exit);
             self.say_exit(instance, exit, shared);
         }
         self.act_all(actions, shared);
@@ -249,6 +256,7 @@ impl Service {
         match started {
             Ok(pid) => {
                 self.started = Some(Instant::now());
+                self.record.started(instance, pid.as_raw_nonzero().get());
                 // Said before it is known whether that works, so that it comes before what the
                 // program says.
                 let command = text::command(&self.spec.command);

@@ -75,7 +75,15 @@ impl Service {
     }
 
     /// What the engine notes.
-    pub(super) fn note(&self, note: Note, shared: &Shared) {
+    pub(super) fn note(&mut self, note: Note, shared: &Shared) {
+        let failure = match note {
+            Note::BuildFailed { step, failure, .. } => {
+                let step = &self.spec.steps[step];
+                Some(failure_of(&step.command, &step.program, failure))
+            }
+            _ => None,
+        };
+        self.record.note(note, failure);
         let runs = matches!(self.engine.phase(), Phase::Starting | Phase::Ready | Phase::Handover);
         let (level, line) = match note {
             Note::Built { took, .. } => {

@@ -54,7 +54,7 @@ impl Dispatcher {
         let mut line = format!(
             "version {}, watching {} ({}), looking {pace}",
             env!("CARGO_PKG_VERSION"),
-            self.watched,
+            self.board.roots.join(", "),
             text::count(entries, "file"),
         );
         if self.service.spec.policy.postpone && self.service.spec.program.is_some() {

@@ -4,6 +4,7 @@ mod auto;
 mod bad_input;
 mod building;
 mod choosing;
+mod control;
 mod crashing;
 mod crowds;
 mod descendants;

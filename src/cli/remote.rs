@@ -1,0 +1,175 @@
+//! `stakeout status`, `restart`, `build`, `pause`, `resume`, `stop` and `logs`: asking the
+//! stakeout that runs.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::anyhow;
+use clap::{Args, ValueEnum};
+
+use super::values::duration;
+use super::{Failure, USAGE};
+use crate::control::{Answer, NoAnswer, Place, Request, Status, ask};
+
+/// Where requests are taken.
+#[derive(Debug, Args)]
+pub struct Control {
+    /// Where requests are taken, such as those of `stakeout status`; off: nowhere [default: a
+    /// socket in XDG_RUNTIME_DIR, /run, /dev/shm or /tmp for the working directory]
+    #[arg(
+        long,
+        value_name = "PATH",
+        env = "STAKEOUT_CONTROL",
+        global = true,
+        help_heading = "Requests"
+    )]
+    pub control: Option<PathBuf>,
+}
+
+impl Control {
+    /// What that means.
+    pub fn place(&self) -> Place {
+        match &self.control {
+            None => Place::Default,
+            Some(path) if path.as_os_str() == "off" => Place::Off,
+            Some(path) => Place::At(path.clone()),
+        }
+    }
+}
+
+/// How the stakeout is that watches here: whether its program is ready, what was built, what
+/// changed.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Print everything as JSON
+    #[arg(long)]
+    pub json: bool,
+
+    /// For HEALTHCHECK: exit with 0 if the program is ready, 1 if not, 2 if no stakeout answers
+    #[arg(long)]
+    pub check: bool,
+
+    /// Wait until it is so
+    #[arg(long, value_name = "WHAT")]
+    pub wait: Option<Awaited>,
+
+    /// How long to wait at the most; then the exit status is 124
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "30s",
+        value_parser = duration,
+        requires = "wait"
+    )]
+    pub timeout: Duration,
+}
+
+/// What can be waited for.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Awaited {
+    /// The program is ready, and nothing is built
+    Ready,
+}
+
+/// Shows what stakeout has kept.
+#[derive(Debug, Args)]
+pub struct Logs {
+    /// The last lines of the last build
+    #[arg(long, required = true)]
+    pub build: bool,
+}
+
+/// The status for a wait that took too long, as timeout(1) has it.
+const TIMED_OUT: u8 = 124;
+
+/// How often to ask while waiting. There may be no stakeout yet that could tell.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// `stakeout status`.
+pub fn status(args: &StatusArgs, place: &Place) -> Result<u8, Failure> {
+    let begun = Instant::now();
+    loop {
+        let answer = ask_status(place);
+        let is_met = match (&answer, args.wait) {
+            (_, None) => true,
+            (Ok(status), Some(Awaited::Ready)) => status.ready && !status.building,
+            (Err(_), _) => false,
+        };
+        let is_late = begun.elapsed() >= args.timeout;
+        if is_met || is_late {
+            let code = show(args, answer)?;
+            return Ok(if is_met { code } else { TIMED_OUT });
+        }
+        thread::sleep(PAUSE.min(args.timeout.saturating_sub(begun.elapsed())));
+    }
+}
+
+fn ask_status(place: &Place) -> Result<Status, NoAnswer> {
+    match ask(place, Request::Status)? {
+        Answer::Status(status) => Ok(*status),
+        other => Err(NoAnswer::Broken(format!("it answered something else: {other:?}"))),
+    }
+}
+
+/// Prints it, and gives the status to exit with.
+fn show(args: &StatusArgs, answer: Result<Status, NoAnswer>) -> Result<u8, Failure> {
+    let status = answer.map_err(Failure::usage)?;
+    let text = match args.json {
+        true => serde_json::to_string(&status)?,
+        false if args.check => status.summary(),
+        false => describe(&status),
+    };
+    writeln!(io::stdout(), "{text}")?;
+    Ok(u8::from(args.check && !status.ready))
+}
+
+/// A line for each thing that there is to know.
+fn describe(status: &Status) -> String {
+    let mut lines = vec![format!("state     {}", status.summary())];
+    if let Some(program) = &status.program {
+        let pid = program.pid.map_or_else(String::new, |pid| format!(" (pid {pid})"));
+        lines.push(format!("program   {}{pid}", program.command));
+        let restarts = program.restarts;
+        lines.push(format!(
+            "restarts  {} by changes, {} by failures, {} by request",
+            restarts.by_change, restarts.by_failure, restarts.by_request
+        ));
+        let last = program.last_exit.as_ref().map(|exit| format!("last exit {exit}"));
+        let says = program.says.as_ref().map(|says| format!("it says   {}", says.escape_debug()));
+        lines.extend(last.into_iter().chain(says));
+    }
+    if let Some(build) = &status.build {
+        let how = match &build.failure {
+            Some(failure) => format!("failed: {failure}"),
+            None => format!("{:?}", build.result).to_lowercase(),
+        };
+        lines.push(format!("build     {how} ({}ms)", build.took_ms));
+    }
+    if let Some(watching) = &status.watching {
+        let roots = watching.roots.join(", ");
+        lines.push(format!("watching  {roots} ({} files)", watching.files));
+        let silent = watching.silent.iter();
+        lines.extend(silent.map(|silence| format!("silent    {} does not answer", silence.root)));
+        let unreadable = watching.unreadable.iter();
+        lines.extend(unreadable.map(|path| format!("unread    {path} cannot be read")));
+    }
+    if let Some(changes) = &status.changes {
+        lines.push(format!("changed   {}", changes.summary));
+    }
+    lines.join("\n")
+}
+
+/// The other verbs.
+pub fn request(place: &Place, request: Request) -> Result<u8, Failure> {
+    match ask(place, request).map_err(Failure::usage)? {
+        Answer::Done | Answer::Status(_) => Ok(0),
+        Answer::BuildOutput(lines) => {
+            let mut out = io::stdout().lock();
+            lines.iter().try_for_each(|line| writeln!(out, "{line}"))?;
+            Ok(0)
+        }
+        Answer::Refused(reason) => Err(Failure { cause: anyhow!(reason), status: USAGE }),
+    }
+}

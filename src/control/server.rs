@@ -1,0 +1,208 @@
+//! The side that answers: takes connections, and passes each request on to the main thread.
+
+use std::fs::{self, DirBuilder, File, Permissions};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, SyncSender};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::net::sockopt::socket_peercred;
+use rustix::process::geteuid;
+
+use super::{Answer, Place, Request, candidates};
+
+/// A request, to be answered.
+#[derive(Debug)]
+pub struct Call {
+    /// What is asked.
+    pub request: Request,
+    /// Where the answer goes; nobody may be there any more.
+    pub answer: SyncSender<Answer>,
+}
+
+/// The socket, which is removed when this is dropped.
+#[derive(Debug)]
+pub struct Server {
+    listener: UnixListener,
+    path: PathBuf,
+    inode: u64,
+}
+
+/// How long a client may take to ask, and to read the answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The longest request.
+const LONGEST: u64 = 4096;
+
+/// Clients at once; more wait in the kernel's queue.
+const CLIENTS: usize = 64;
+
+impl Server {
+    /// Opens the socket; none if it is to be nowhere.
+    ///
+    /// # Errors
+    /// When there is no place for it, or another stakeout answers there (`AddrInUse`).
+    pub fn open(place: &Place) -> io::Result<Option<Self>> {
+        let (path, listener) = match place {
+            Place::Off => return Ok(None),
+            Place::At(path) => (path.clone(), bind(path)?),
+            Place::Default => bind_default()?,
+        };
+        let inode = fs::symlink_metadata(&path)?.ino();
+        Ok(Some(Self { listener, path, inode }))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Passes every request on, from threads of its own. `send` says whether anybody is there to
+    /// take it.
+    ///
+    /// # Errors
+    /// When no thread can be made.
+    pub fn serve(&self, send: impl Fn(Call) -> bool + Send + Sync + 'static) -> io::Result<()> {
+        let listener = self.listener.try_clone()?;
+        let send = Arc::new(send);
+        let seats = Arc::new(Seats::default());
+        thread::Builder::new().name("control".into()).spawn(move || {
+            for stream in listener.incoming() {
+                // Out of descriptors, for example: that may pass.
+                let Ok(stream) = stream else {
+                    thread::sleep(Duration::from_millis(100));
+                    continue;
+                };
+                let (send, seat) = (Arc::clone(&send), Seats::take(&seats));
+                // A client that cannot be served sees its connection closed.
+                _ = thread::Builder::new().name("client".into()).spawn(move || {
+                    _ = answer(stream, &*send);
+                    drop(seat);
+                });
+            }
+        })?;
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Unless somebody else has put theirs there.
+        if fs::symlink_metadata(&self.path).is_ok_and(|found| found.ino() == self.inode) {
+            _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Counts the clients that are served.
+#[derive(Debug, Default)]
+struct Seats {
+    taken: Mutex<usize>,
+    left: Condvar,
+}
+
+impl Seats {
+    /// Waits until one is free.
+    fn take(seats: &Arc<Self>) -> Seat {
+        let taken = seats.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_full = |taken: &mut usize| *taken >= CLIENTS;
+        let taken = seats.left.wait_while(taken, is_full);
+        *taken.unwrap_or_else(PoisonError::into_inner) += 1;
+        Seat(Arc::clone(seats))
+    }
+}
+
+/// Free again when it is dropped, also when its client's thread could not be made.
+struct Seat(Arc<Seats>);
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        *self.0.taken.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        self.0.left.notify_one();
+    }
+}
+
+fn bind_default() -> io::Result<(PathBuf, UnixListener)> {
+    let directory = std::env::current_dir()?;
+    let mut failure = None;
+    for path in candidates(&directory) {
+        match own_directory(&path).and_then(|()| bind(&path)) {
+            Ok(listener) => return Ok((path, listener)),
+            // It would not be found elsewhere either.
+            Err(error) if error.kind() == ErrorKind::AddrInUse => return Err(error),
+            Err(error) => _ = failure.get_or_insert(error),
+        }
+    }
+    Err(failure.unwrap_or_else(|| ErrorKind::NotFound.into()))
+}
+
+/// Makes the directory that a socket shall lie in. In a directory that all may write to, someone
+/// else may have made it, who could then exchange what lies in it.
+fn own_directory(socket: &Path) -> io::Result<()> {
+    let Some(directory) = socket.parent() else { return Ok(()) };
+    match DirBuilder::new().mode(0o700).create(directory) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    let found = fs::symlink_metadata(directory)?;
+    let is_ours = found.is_dir() && found.uid() == geteuid().as_raw();
+    match is_ours && found.mode() & 0o077 == 0 {
+        true => Ok(()),
+        false => Err(ErrorKind::PermissionDenied.into()),
+    }
+}
+
+/// Binds to a path. What a stakeout has left there that was killed is replaced.
+fn bind(path: &Path) -> io::Result<UnixListener> {
+    // Two that start at once would both find what was left, and one remove what the other made.
+    let lock = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let lock = File::open(lock.unwrap_or(".".as_ref()))?;
+    flock(&lock, FlockOperation::LockExclusive)?;
+    if UnixStream::connect(path).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused) {
+        _ = fs::remove_file(path);
+    }
+    let listener = UnixListener::bind(path)?;
+    fs::set_permissions(path, Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Answers one client's requests, line by line.
+fn answer(stream: UnixStream, send: &impl Fn(Call) -> bool) -> io::Result<()> {
+    let peer = socket_peercred(&stream)?;
+    if peer.uid != geteuid() && !peer.uid.is_root() {
+        return Ok(());
+    }
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut reader = BufReader::new(stream.try_clone()?);
+    let mut writer = stream;
+    loop {
+        let mut line = Vec::new();
+        (&mut reader).take(LONGEST).read_until(b'\n', &mut line)?;
+        if line.is_empty() {
+            return Ok(());
+        }
+        let answer = match serde_json::from_slice(&line) {
+            Ok(request) => {
+                let (answer, answers) = mpsc::sync_channel(1);
+                if !send(Call { request, answer }) {
+                    return Ok(());
+                }
+                let Ok(answer) = answers.recv() else { return Ok(()) };
+                answer
+            }
+            Err(error) => Answer::Refused(format!("that is no request: {error}")),
+        };
+        let mut text = serde_json::to_vec(&answer)?;
+        text.push(b'\n');
+        writer.write_all(&text)?;
+        if matches!(answer, Answer::Refused(_)) && !line.ends_with(b"\n") {
+            return Ok(());
+        }
+    }
+}

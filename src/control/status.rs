@@ -1,0 +1,171 @@
+//! How a running stakeout is: the one model of it that everything shows.
+//!
+//! It is documented in docs/control.md. Fields may be added; the schema's number changes when one
+//! is removed or means something else.
+
+use serde::{Deserialize, Serialize};
+
+/// The version of what follows.
+pub const SCHEMA: u32 = 1;
+
+/// How a running stakeout is. Times are in milliseconds, and in seconds since 1970 for a point
+/// in time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// Of stakeout.
+    pub version: String,
+    /// Of stakeout, as its own PID namespace has it.
+    pub pid: u32,
+    /// Since it was started.
+    pub up_ms: u64,
+    /// What it is doing.
+    pub state: State,
+    /// Whether the program does what it is there for; without a program, whether the tree is seen.
+    pub ready: bool,
+    /// Whether a build runs.
+    pub building: bool,
+    /// Whether changes wait.
+    pub paused: bool,
+    /// How many change sets there were.
+    pub generation: u64,
+    /// What it runs, if anything.
+    pub program: Option<Program>,
+    /// The last build that came to an end, if any.
+    pub build: Option<Build>,
+    /// What it watches, once that was seen.
+    pub watching: Option<Watching>,
+    /// What changed last, if anything did.
+    pub changes: Option<Changes>,
+}
+
+/// What the program is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// There is no program: changes are only shown, or built.
+    Watching,
+    /// It was not started yet.
+    Waiting,
+    /// It runs, and is not ready yet.
+    Starting,
+    /// It runs, and is ready.
+    Ready,
+    /// It runs, and so does another that shall take over.
+    Handover,
+    /// It is being stopped.
+    Stopping,
+    /// It failed, and is started again after a while.
+    Retrying,
+    /// It ended with a failure; a change starts it.
+    Failed,
+    /// It ended in order; a change starts it.
+    Done,
+}
+
+/// A program.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Program {
+    /// As it was typed.
+    pub command: String,
+    /// Of the process that was started, while there is one.
+    pub pid: Option<i32>,
+    /// Since its last start, if it was started.
+    pub started_ms_ago: Option<u64>,
+    /// Why it was started again, how often.
+    pub restarts: Restarts,
+    /// How it ended last, when it did: `status 1`, `SIGTERM`.
+    pub last_exit: Option<String>,
+    /// What it says of itself (STATUS= of sd_notify(3)).
+    pub says: Option<String>,
+}
+
+/// Starts but the first, by what led to them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restarts {
+    /// A change of the tree.
+    pub by_change: u64,
+    /// It ended, or did not answer.
+    pub by_failure: u64,
+    /// Someone asked for it.
+    pub by_request: u64,
+}
+
+/// A build.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Build {
+    /// What came of it.
+    pub result: BuildResult,
+    /// All steps together.
+    pub took_ms: u64,
+    /// How the step that failed did, if one did.
+    pub failure: Option<String>,
+}
+
+/// What came of a build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BuildResult {
+    /// All steps were done.
+    Done,
+    /// A step failed.
+    Failed,
+    /// It was stopped, for a newer one or for the end.
+    Cancelled,
+}
+
+/// What is watched.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Watching {
+    /// The roots, as they were typed.
+    pub roots: Vec<String>,
+    /// Files and links when the tree was first seen.
+    pub files: usize,
+    /// The time between looks, once it was chosen.
+    pub interval_ms: Option<u64>,
+    /// Roots that do not answer.
+    pub silent: Vec<Silence>,
+    /// What cannot be read, by path.
+    pub unreadable: Vec<String>,
+}
+
+/// A root that does not answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Silence {
+    /// As it was typed.
+    pub root: String,
+    /// When it was asked and did not answer, in seconds since 1970.
+    pub since: u64,
+}
+
+/// A change set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Changes {
+    /// What kinds of change to which paths, in words.
+    pub summary: String,
+    /// How many.
+    pub count: usize,
+    /// When it was settled, in seconds since 1970.
+    pub at: u64,
+}
+
+impl Status {
+    /// One line for people.
+    pub fn summary(&self) -> String {
+        let state = match self.state {
+            State::Watching => "watching",
+            State::Waiting => "not started yet",
+            State::Starting => "starting",
+            State::Ready => "ready",
+            State::Handover => "ready, and another is about to take over",
+            State::Stopping => "stopping",
+            State::Retrying => "failed, about to be started again",
+            State::Failed => "failed, waiting for a change",
+            State::Done => "ended, waiting for a change",
+        };
+        let building = if self.building { ", building" } else { "" };
+        let paused = if self.paused { ", paused" } else { "" };
+        format!("{state}{building}{paused} (generation {})", self.generation)
+    }
+}

@@ -1,0 +1,83 @@
+//! What is known of watching, for whoever asks.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use crate::control::{Changes, Silence, Watching};
+use crate::ui::{describe, text};
+use crate::watch::Report;
+
+/// What the watcher has said, as far as it still holds.
+#[derive(Debug, Default)]
+pub(super) struct Board {
+    /// What is watched, as it was typed.
+    pub(super) roots: Vec<String>,
+    /// Files when the tree was first seen.
+    files: Option<usize>,
+    interval: Option<Duration>,
+    /// Roots that do not answer, and since when.
+    silent: BTreeMap<PathBuf, SystemTime>,
+    unreadable: BTreeSet<PathBuf>,
+    /// What changed last.
+    pub(super) changes: Option<Changes>,
+}
+
+impl Board {
+    /// Takes note of what the watcher says.
+    pub(super) fn take(&mut self, report: &Report) {
+        match report {
+            Report::First { entries, .. } => self.files = Some(*entries),
+            Report::Pace(interval) => self.interval = Some(*interval),
+            Report::Changed { changes, .. } => {
+                let (summary, count) = (describe(changes), changes.len());
+                self.changes = Some(Changes { summary, count, at: epoch(SystemTime::now()) });
+            }
+            Report::Troubles(troubles) => {
+                self.unreadable.extend(troubles.iter().map(|trouble| trouble.path.clone()));
+            }
+            Report::Recovered(paths) => paths.iter().for_each(|path| {
+                self.unreadable.remove(path);
+            }),
+            Report::Silent { path, waited } => {
+                let since = SystemTime::now().checked_sub(*waited);
+                self.silent.insert(path.clone(), since.unwrap_or(SystemTime::UNIX_EPOCH));
+            }
+            Report::Answers { path, .. } => _ = self.silent.remove(path),
+            Report::Unwatchable { .. }
+            | Report::Failed
+            | Report::Baseline { .. }
+            | Report::Trust { .. }
+            | Report::Unheard { .. } => {}
+        }
+    }
+
+    /// Whether the tree was seen.
+    pub(super) fn is_watching(&self) -> bool {
+        self.files.is_some()
+    }
+
+    /// What is watched, once it was seen.
+    pub(super) fn watching(&self) -> Option<Watching> {
+        let silent = self.silent.iter();
+        Some(Watching {
+            roots: self.roots.clone(),
+            files: self.files?,
+            interval_ms: self.interval.map(millis),
+            silent: silent
+                .map(|(root, since)| Silence { root: text::path(root), since: epoch(*since) })
+                .collect(),
+            unreadable: self.unreadable.iter().map(|path| text::path(path)).collect(),
+        })
+    }
+}
+
+/// Whole milliseconds.
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Whole seconds since 1970.
+fn epoch(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
