@@ -10,6 +10,7 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
 
+use super::install::Install;
 use super::on_change::OnChange;
 use super::remote::{Control, Logs, StatusArgs};
 use super::serving::Serving;
@@ -24,6 +25,7 @@ use crate::process::{User, routing, signals};
 #[command(
     version,
     args_conflicts_with_subcommands = true,
+    args_override_self = true,
     override_usage = "stakeout [OPTIONS] [-- COMMAND...]\n       stakeout scan [OPTIONS] [PATH]",
     after_help = EXAMPLES,
     max_term_width = 100
@@ -264,6 +266,7 @@ pub enum Subcommand {
     /// Stop the program and stakeout
     Stop,
     Logs(Logs),
+    Install(Install),
 }
 
 /// Scan a tree once: how many files and bytes it has, and its digest.
@@ -477,6 +480,14 @@ mod tests {
         let cli = parse(words).unwrap();
         assert_eq!(cli.command, ["scan", "--list"]);
         assert!(cli.subcommand.is_none());
+    }
+
+    #[test]
+    fn what_follows_an_entry_points_options_is_stronger() {
+        let words = ["stakeout", "--interval", "1s", "-w", "a", "--interval", "2s", "-w", "b"];
+        let cli = parse(words.map(OsString::from)).unwrap();
+        assert_eq!(cli.interval, Some(Duration::from_secs(2)));
+        assert_eq!(cli.watch, [PathBuf::from("a"), PathBuf::from("b")]);
     }
 
     #[test]

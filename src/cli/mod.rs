@@ -3,6 +3,7 @@
 
 mod args;
 mod env_file;
+mod install;
 mod on_change;
 mod remote;
 mod run;
@@ -52,6 +53,7 @@ pub fn main() -> ExitCode {
 fn call(subcommand: &Subcommand, place: &Place) -> Result<u8, Failure> {
     let request = match subcommand {
         Subcommand::Scan(args) => return scan::scan(args),
+        Subcommand::Install(args) => return install::install(args),
         Subcommand::Status(args) => return remote::status(args, place),
         Subcommand::Restart => Request::Restart,
         Subcommand::Build => Request::Build,
