@@ -14,6 +14,7 @@ use super::install::Install;
 use super::on_change::OnChange;
 use super::remote::{Control, Logs, StatusArgs};
 use super::serving::Serving;
+use super::smoke::Smoke;
 use super::values::{duration, interval, thousandths};
 use crate::process::{User, routing, signals};
 
@@ -254,6 +255,7 @@ pub struct Cli {
 #[derive(Debug, clap::Subcommand)]
 pub enum Subcommand {
     Scan(Scan),
+    Smoke(Smoke),
     Status(StatusArgs),
     /// Restart the program of the stakeout that watches here
     Restart,

@@ -10,14 +10,15 @@ mod run;
 mod scan;
 mod serving;
 mod setup;
+mod smoke;
 mod values;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use args::Subcommand;
+use args::{Cli, Subcommand};
 
-use crate::control::{Place, Request};
+use crate::control::Request;
 use crate::process::signals;
 
 /// Reads the command line, does what it says, and gives the status to exit with.
@@ -33,13 +34,11 @@ pub fn main() -> ExitCode {
             return ExitCode::from(status);
         }
     };
-    let result = match &args.subcommand {
-        None => run::run(&args),
-        Some(subcommand) => {
-            blocked.undo();
-            call(subcommand, &args.control.place())
-        }
-    };
+    // What runs programs takes signals from where they wait; others end by them, as usual.
+    if !matches!(args.subcommand, None | Some(Subcommand::Smoke(_))) {
+        blocked.undo();
+    }
+    let result = call(&args);
     match result {
         Ok(status) => ExitCode::from(status),
         Err(failure) => {
@@ -50,11 +49,14 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn call(subcommand: &Subcommand, place: &Place) -> Result<u8, Failure> {
+fn call(args: &Cli) -> Result<u8, Failure> {
+    let place = args.control.place();
+    let Some(subcommand) = &args.subcommand else { return run::run(args) };
     let request = match subcommand {
+        Subcommand::Smoke(args) => return smoke::smoke(args),
         Subcommand::Scan(args) => return scan::scan(args),
         Subcommand::Install(args) => return install::install(args),
-        Subcommand::Status(args) => return remote::status(args, place),
+        Subcommand::Status(args) => return remote::status(args, &place),
         Subcommand::Restart => Request::Restart,
         Subcommand::Build => Request::Build,
         Subcommand::Pause => Request::Pause,
@@ -62,7 +64,7 @@ fn call(subcommand: &Subcommand, place: &Place) -> Result<u8, Failure> {
         Subcommand::Stop => Request::Stop,
         Subcommand::Logs(_) => Request::BuildOutput,
     };
-    remote::request(place, request)
+    remote::request(&place, request)
 }
 
 /// The status for what the user has to mend.

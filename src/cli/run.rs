@@ -24,12 +24,13 @@ pub fn run(cli: &Cli) -> Result<u8, Failure> {
     let control = listen(&cli.control.place(), &log).map_err(Failure::usage)?;
     let what = setup::setup(cli, control).map_err(Failure::usage)?;
     let dispatcher = Dispatcher::new(what, log)?;
-    Ok(dispatcher.run(plan.map(Scanner::new).transpose()?)?)
+    let (status, _) = dispatcher.run(plan.map(Scanner::new).transpose()?)?;
+    Ok(status)
 }
 
 /// Opens the control socket. Nothing begins without one that was asked for by path; without the
 /// default one, all but requests work.
-fn listen(place: &Place, log: &Log) -> anyhow::Result<Option<Server>> {
+pub fn listen(place: &Place, log: &Log) -> anyhow::Result<Option<Server>> {
     let error = match Server::open(place) {
         Ok(server) => {
             if let Some(server) = &server {

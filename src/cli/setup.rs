@@ -63,6 +63,7 @@ pub fn setup(cli: &Cli, control: Option<Server>) -> anyhow::Result<Setup> {
             probe: probe(cli)?,
             takes_notices: takes_notices(cli),
             watchdog: cli.serving.watchdog,
+            checks: None,
             policy: policy(cli, program.is_some(), steps.len()),
             program,
             command,
@@ -150,18 +151,23 @@ fn program(cli: &Cli, command: &[OsString]) -> anyhow::Result<Program> {
     })
 }
 
+/// What a smoke test runs, by a shell.
+pub fn checks(cli: &Cli, commands: &[String]) -> anyhow::Result<Vec<Step>> {
+    commands.iter().map(|command| step(cli, "check", command)).collect()
+}
+
 /// The steps that a change leads to before anything else: what builds, then what reloads.
 fn steps(cli: &Cli) -> anyhow::Result<Vec<Step>> {
-    let shell = shell(cli).unwrap_or_else(|| "sh".into());
     let build = cli.on_change.build.iter().map(|command| ("build", command));
     let reload = cli.on_change.reload.iter().map(|command| ("reload", command));
-    let step = |(prefix, command): (&str, &String)| {
-        let words = [shell.clone(), "-c".into(), command.into()];
-        let program = program(cli, &words)?.reading(Stdin::Null);
-        let prefix = prefix.to_owned();
-        Ok(Step { command: command.clone(), prefix, program: program.with(&colours())? })
-    };
-    build.chain(reload).map(step).collect()
+    build.chain(reload).map(|(prefix, command)| step(cli, prefix, command)).collect()
+}
+
+fn step(cli: &Cli, prefix: &str, command: &str) -> anyhow::Result<Step> {
+    let shell = shell(cli).unwrap_or_else(|| "sh".into());
+    let program = program(cli, &[shell, "-c".into(), command.into()])?.reading(Stdin::Null);
+    let program = program.with(&colours())?;
+    Ok(Step { command: command.to_owned(), prefix: prefix.to_owned(), program })
 }
 
 /// Opens what is to be listened on.

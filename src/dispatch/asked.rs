@@ -29,12 +29,7 @@ impl Dispatcher {
             Asked::Restart if self.service.spec.program.is_none() => {
                 return Answer::Refused("there is no program here to restart".into());
             }
-            Asked::Stop => {
-                let signal = libc::SIGTERM;
-                self.shared.log.write(Level::Event, "asked to stop, as if by SIGTERM");
-                self.tell(Event::Interrupted { signal, stop: signal });
-                return Answer::Done;
-            }
+            Asked::Stop => Request::Stop,
             Asked::Restart => Request::Restart,
             Asked::Build => Request::Build,
             Asked::Pause => Request::Pause,
@@ -51,6 +46,7 @@ impl Dispatcher {
             Request::Build => "asked for what a change leads to",
             Request::Pause => "paused: changes wait until it is resumed",
             Request::Resume => "resumed",
+            Request::Stop => "asked to stop",
         };
         self.shared.log.write(Level::Event, line);
         self.tell(Event::Requested(request));

@@ -27,6 +27,7 @@ mod probing;
 mod record;
 mod service;
 mod service_words;
+mod smoke;
 mod steps;
 mod supply;
 mod words;
@@ -34,6 +35,7 @@ mod words;
 use board::Board;
 use service::Service;
 pub use service::Spec;
+pub use smoke::{Check, Checks, Report as SmokeReport};
 pub use steps::Step;
 
 /// What to do.
@@ -134,12 +136,12 @@ impl Dispatcher {
         })
     }
 
-    /// Watches with `scanner` and runs the program until it is over; gives the exit status.
-    /// Without a scanner, the program is only run.
+    /// Watches with `scanner` and runs the program until it is over; gives the exit status, and
+    /// what came of a smoke test. Without a scanner, the program is only run.
     ///
     /// # Errors
     /// When the watcher's thread cannot be made.
-    pub fn run(mut self, scanner: Option<Scanner>) -> io::Result<u8> {
+    pub fn run(mut self, scanner: Option<Scanner>) -> io::Result<(u8, Option<SmokeReport>)> {
         match scanner {
             Some(scanner) => {
                 let roots = scanner.roots().iter().map(|root| text::path(&root.label));
@@ -159,8 +161,10 @@ impl Dispatcher {
         // Nobody asks any more, and the next stakeout may be about to start.
         drop(self.control);
         let status = if self.has_failed { Exit::OWN_FAILURE } else { status };
+        let report = self.service.smoke.take().map(|smoke| smoke.report(status));
+        let status = report.as_ref().map_or(status, |report| report.status);
         self.shared.log.finish();
-        Ok(u8::try_from(status).unwrap_or(u8::MAX))
+        Ok((u8::try_from(status).unwrap_or(u8::MAX), report))
     }
 
     /// Takes one message, and does all that is due.

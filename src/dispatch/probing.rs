@@ -1,10 +1,14 @@
 //! Finding out whether an instance is ready, by the probe that was chosen.
 
 use std::fs::File;
+use std::io::Error;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
+use regex::bytes::Regex;
+
 use super::service::Service;
+use super::smoke::Smoke;
 use super::{Message, Shared};
 use crate::engine::{Event, Exit, Instance};
 use crate::process::Given;
@@ -27,20 +31,36 @@ pub(super) struct Probing {
 }
 
 impl Service {
-    /// Gives the pipes for an instance's output that is looked at for a line.
+    /// Gives the pipes for an instance's output, if its lines are looked at or kept.
     pub(super) fn tee(
         &self,
         instance: Instance,
         shared: &Shared,
     ) -> std::io::Result<[Option<OwnedFd>; 2]> {
-        let Some(Probe::Log(regex)) = &self.spec.ready else { return Ok([None, None]) };
-        let report = || {
-            let sender = shared.sender.clone();
-            move || _ = sender.send(Message::Ready(instance))
+        let regex = match &self.spec.ready {
+            // It was compiled for text; what a program writes may be anything.
+            Some(Probe::Log(regex)) => Some(Regex::new(regex.as_str()).map_err(Error::other)?),
+            _ => None,
         };
-        let (stdout, stderr) = (std::io::stdout(), std::io::stderr());
-        let stdout = ready::tee(regex.as_str(), stdout, report())?;
-        Ok([Some(stdout), Some(ready::tee(regex.as_str(), stderr, report())?)])
+        let tail = self.smoke.as_ref().map(Smoke::tail);
+        if regex.is_none() && tail.is_none() {
+            return Ok([None, None]);
+        }
+        let look = || {
+            let (mut regex, tail) = (regex.clone(), tail.clone());
+            let sender = shared.sender.clone();
+            move |line: &[u8]| {
+                if let Some(tail) = &tail {
+                    tail.push(line);
+                }
+                if regex.take_if(|regex| regex.is_match(line)).is_some() {
+                    _ = sender.send(Message::Ready(instance));
+                }
+                regex.is_some() || tail.is_some()
+            }
+        };
+        let stdout = ready::tee(std::io::stdout(), look())?;
+        Ok([Some(stdout), Some(ready::tee(std::io::stderr(), look())?)])
     }
 
     /// An instance was executed.
@@ -85,19 +105,27 @@ impl Service {
         if probing.next.take_if(|next| *next <= Instant::now()).is_none() {
             return;
         }
+        let command = self.next_probe();
         let Some(program) = &self.spec.probe else { return };
-        // Counted from the other end than the engine's.
-        let command = Instance(self.last_probe);
-        self.last_probe -= 1;
+        let Some(probing) = &mut self.probing else { return };
         match silent().and_then(|given| shared.children.start(command, program, given)) {
             Ok(_) => probing.command = Some(command),
             Err(_) => probing.next = Some(Instant::now() + PAUSE),
         }
     }
 
+    /// The number of a command that the engine knows nothing of: counted from the other end.
+    pub(super) fn next_probe(&mut self) -> Instance {
+        let instance = Instance(self.last_probe);
+        self.last_probe -= 1;
+        instance
+    }
+
     /// Takes an event, if it is about the command of a probe.
     pub(super) fn take_probe(&mut self, event: Event, shared: &mut Shared) -> bool {
-        let Some(instance) = event.instance().filter(|instance| instance.0 > self.last_probe)
+        let Some(instance) = event
+            .instance()
+            .filter(|instance| instance.0 > self.last_probe && !self.is_step(*instance))
         else {
             return false;
         };

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::changes::Changes;
 use super::probing::Probing;
 use super::record::Record;
+use super::smoke::{Checks, Smoke};
 use super::steps::{Printer, Step};
 use super::supply::Supply;
 use super::{Message, Shared};
@@ -38,6 +39,8 @@ pub struct Spec {
     pub probe: Option<Program>,
     /// Whether it can say how it is (sd_notify(3)).
     pub takes_notices: bool,
+    /// What is checked once it is ready, and then it is over.
+    pub checks: Option<Checks>,
     /// How often the program has to say that it is alive, if it has to.
     pub watchdog: Option<Duration>,
 }
@@ -65,12 +68,13 @@ pub(super) struct Service {
     /// What is being stopped.
     pub(super) stopping: BTreeMap<Instance, Stopping>,
     /// Steps of which the output is still read.
-    steps: BTreeMap<Instance, RunningStep>,
+    pub(super) steps: BTreeMap<Instance, RunningStep>,
     /// The last lines of the step that ended last.
     pub(super) output: Vec<String>,
     changes: Changes,
     pub(super) supply: Supply,
     pub(super) probing: Option<Probing>,
+    pub(super) smoke: Option<Smoke>,
     /// The number of the next command of a probe; they count down.
     pub(super) last_probe: u64,
     /// What the program said of itself last.
@@ -82,9 +86,9 @@ pub(super) struct Service {
 
 /// A step that runs, or has left something behind that does.
 #[derive(Debug)]
-struct RunningStep {
+pub(super) struct RunningStep {
     output: Output,
-    printer: Printer,
+    pub(super) printer: Printer,
     /// What is not told before all output was shown.
     held: Option<Vec<Event>>,
     is_drained: bool,
@@ -96,6 +100,7 @@ impl Service {
         Self {
             supply: Supply::new(sockets, spec.watchdog),
             probing: None,
+            smoke: spec.checks.take().map(Smoke::new),
             last_probe: u64::MAX,
             status: None,
             has_heard_nonsense: false,
@@ -134,7 +139,9 @@ impl Service {
         let Some(step) = self.steps.get_mut(&instance) else { return };
         step.printer.finish(&shared.log);
         step.is_drained = true;
-        self.output = step.printer.last().map(str::to_owned).collect();
+        if self.smoke.as_ref().is_none_or(|smoke| !smoke.is_check(instance)) {
+            self.output = step.printer.lines();
+        }
         let held = step.held.take().unwrap_or_default();
         for event in held {
             self.tell_now(event, shared);
@@ -159,6 +166,12 @@ impl Service {
     }
 
     fn tell_now(&mut self, event: Event, shared: &mut Shared) {
+        if self.take_check(event, shared) {
+            return;
+        }
+        if let Event::Interrupted { .. } = event {
+            self.abort_smoke(shared);
+        }
         self.say(event, shared);
         self.record.take(event);
         if let Event::Gone(instance) | Event::NotStarted(instance, _) = event {
@@ -193,7 +206,12 @@ impl Service {
 
     /// When something is due.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let deadlines = [self.engine.deadline(), self.supply.deadline(), self.probe_deadline()];
+        let deadlines = [
+            self.engine.deadline(),
+            self.supply.deadline(),
+            self.probe_deadline(),
+            self.check_deadline(),
+        ];
         deadlines.into_iter().flatten().min()
     }
 
@@ -203,6 +221,7 @@ impl Service {
             self.tell(Event::Hung(instance), shared);
         }
         self.tick_probe(shared);
+        self.tick_check(shared);
         let actions = self.engine.tick(Instant::now());
         self.act_all(actions, shared);
     }
@@ -236,6 +255,7 @@ impl Service {
                     self.changes.delivered();
                 }
                 self.note(note, shared);
+                self.note_for_smoke(note, shared);
             }
             Action::End(status) => self.ended = Some(status),
         }
@@ -280,22 +300,34 @@ impl Service {
         if step == 0 {
             self.build_began = Some(Instant::now());
         }
-        let sender = shared.sender.clone();
-        let send = move |chunk| sender.send(Message::Output(instance, chunk)).is_ok();
         let user = self.spec.steps[step].program.user();
         let told = self.changes.variables(generation, user, &shared.log);
         let step = &self.spec.steps[step];
         shared.log.write(Level::Event, format!("building: {}", step.command));
         let program = step.program.with(&told).unwrap_or_else(|_| step.program.clone());
+        let prefix = step.prefix.clone();
+        self.run_step(instance, &prefix, &program, shared);
+    }
+
+    /// Starts a command of which what it writes is shown line by line.
+    pub(super) fn run_step(
+        &mut self,
+        instance: Instance,
+        prefix: &str,
+        program: &Program,
+        shared: &mut Shared,
+    ) {
+        let sender = shared.sender.clone();
+        let send = move |chunk| sender.send(Message::Output(instance, chunk)).is_ok();
         let begun = Output::new(send).and_then(|(output, writer)| {
             let stderr = Some(writer.try_clone()?);
             let given = Given { stdout: Some(writer), stderr, descriptors: Vec::new() };
-            shared.children.start(instance, &program, given)?;
+            shared.children.start(instance, program, given)?;
             Ok(output)
         });
         match begun {
             Ok(output) => {
-                let printer = Printer::new(&step.prefix);
+                let printer = Printer::new(prefix);
                 let running = RunningStep { output, printer, held: None, is_drained: false };
                 self.steps.insert(instance, running);
             }

@@ -111,6 +111,9 @@ impl Service {
             Note::Ready { took, .. } => {
                 (Level::Event, format!("ready after {}", text::duration(took)))
             }
+            Note::NotReady { .. } if self.smoke.is_some() => {
+                (Level::Problem, "NOT READY in time (--timeout)".to_owned())
+            }
             Note::NotReady { .. } => (
                 Level::Problem,
                 "the program is not ready in time (--ready-timeout); it goes on".to_owned(),
@@ -137,7 +140,7 @@ impl Service {
     }
 }
 
-fn failure_of(command: &str, program: &Program, failure: Failure) -> String {
+pub(super) fn failure_of(command: &str, program: &Program, failure: Failure) -> String {
     match failure {
         Failure::Exit(Exit::Code(code)) => format!("{command} ended with status {code}"),
         Failure::Exit(Exit::Signal(signal)) => {

@@ -63,7 +63,7 @@ impl Printer {
     }
 
     /// The last lines.
-    pub(super) fn last(&self) -> impl Iterator<Item = &str> {
-        self.last.iter().map(String::as_str)
+    pub(super) fn lines(&self) -> Vec<String> {
+        self.last.iter().cloned().collect()
     }
 }

@@ -82,6 +82,8 @@ pub enum Request {
     Pause,
     /// To go on, with those that waited.
     Resume,
+    /// To stop the program, and to end then.
+    Stop,
 }
 
 /// What to do.

@@ -100,15 +100,7 @@ impl Engine {
                 }
             }
             Event::Requested(request) => self.requested(request, now),
-            Event::Interrupted { signal, stop } => {
-                if self.was_just_interrupted(now) {
-                    return Vec::new();
-                }
-                self.interrupted = Some(now);
-                let mut actions = self.builder.abort(now);
-                actions.extend(self.runner.interrupt(signal, stop, now));
-                actions
-            }
+            Event::Interrupted { signal, stop } => self.interrupt(signal, stop, now),
             Event::Typed(signal) => self.runner.typed(signal, now),
             Event::Signalled(signal) => self.runner.signalled(signal),
             event if event.instance().is_some_and(|instance| self.builder.has(instance)) => {
@@ -137,6 +129,16 @@ impl Engine {
         }
     }
 
+    fn interrupt(&mut self, signal: i32, stop: i32, now: Instant) -> Vec<Action> {
+        if self.was_just_interrupted(now) {
+            return Vec::new();
+        }
+        self.interrupted = Some(now);
+        let mut actions = self.builder.abort(now);
+        actions.extend(self.runner.interrupt(signal, stop, now));
+        actions
+    }
+
     fn requested(&mut self, request: Request, now: Instant) -> Vec<Action> {
         match request {
             Request::Restart => {
@@ -152,6 +154,10 @@ impl Engine {
                 Some(true) => self.trigger(now),
                 Some(false) | None => Vec::new(),
             },
+            Request::Stop => {
+                let signal = self.policy.stop_signal;
+                self.interrupt(signal, signal, now)
+            }
         }
     }
 

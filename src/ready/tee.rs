@@ -5,7 +5,6 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::thread;
 
-use regex::bytes::Regex;
 use rustix::io::{Errno, read};
 use rustix::pipe::{PipeFlags, pipe_with};
 
@@ -15,43 +14,43 @@ use crate::ui::write_all;
 const LONGEST: usize = 64 * 1024;
 
 /// Makes a pipe for a program to write into, and a thread that passes on to `target` what comes,
-/// for as long as somebody can write. `report` is called when a line matches for the first time.
+/// for as long as somebody can write. `look` is shown each line, without its end, until it says
+/// that it has seen enough.
 ///
 /// # Errors
-/// When the pipe or the thread cannot be made, or the expression does not fit bytes.
+/// When the pipe or the thread cannot be made.
 pub fn tee(
-    expression: &str,
     target: impl AsFd + Send + 'static,
-    report: impl FnOnce() + Send + 'static,
+    mut look: impl FnMut(&[u8]) -> bool + Send + 'static,
 ) -> io::Result<OwnedFd> {
-    let regex = Regex::new(expression).map_err(io::Error::other)?;
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
     thread::Builder::new().name("tee".into()).spawn(move || {
         let mut buffer = vec![0; 16 * 1024];
         let mut line = Vec::new();
-        let mut report = Some(report);
+        let mut is_looking = true;
         loop {
             let count = match read(&reader, &mut buffer[..]) {
                 Err(Errno::INTR) => continue,
-                Ok(0) | Err(_) => return,
+                Ok(0) | Err(_) => break,
                 Ok(count) => count,
             };
             // Nobody may read there any more; the program goes on all the same.
             _ = write_all(&target, &buffer[..count]);
             for part in buffer[..count].split_inclusive(|byte| *byte == b'\n') {
-                if report.is_none() {
+                if !is_looking {
                     break;
                 }
                 if line.len() < LONGEST {
                     line.extend(part);
                 }
                 if part.ends_with(b"\n") {
-                    if regex.is_match(line.trim_ascii_end()) {
-                        report.take().into_iter().for_each(|report| report());
-                    }
+                    is_looking = look(line.trim_ascii_end());
                     line.clear();
                 }
             }
+        }
+        if is_looking && !line.is_empty() {
+            look(line.trim_ascii_end());
         }
     })?;
     Ok(writer)
@@ -67,17 +66,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_found_and_everything_is_passed_on() {
+    fn lines_are_shown_until_it_was_enough_and_everything_is_passed_on() {
         let (mut screen, target) = std::io::pipe().unwrap();
         let (sender, reports) = mpsc::channel();
-        let writer = tee("^listening on \\d+$", target, move || sender.send(()).unwrap()).unwrap();
+        let look = move |line: &[u8]| {
+            sender.send(String::from_utf8_lossy(line).into_owned()).unwrap();
+            !line.starts_with(b"listening")
+        };
+        let writer = tee(target, look).unwrap();
         for text in ["a\nnot listening on 1\nlisten", "ing on", " 80\r\nb"] {
             write(&writer, text.as_bytes()).unwrap();
         }
-        reports.recv().unwrap();
         drop(writer);
         let mut all = String::new();
         screen.read_to_string(&mut all).unwrap();
         assert_eq!(all, "a\nnot listening on 1\nlistening on 80\r\nb");
+        let seen: Vec<String> = reports.iter().collect();
+        assert_eq!(seen, ["a", "not listening on 1", "listening on 80"]);
     }
 }

@@ -17,5 +17,6 @@ mod scan;
 mod serving;
 mod settling;
 mod signals;
+mod smoke;
 mod support;
 mod terminal;

@@ -1,0 +1,291 @@
+//! A smoke test: once the program is ready, checks are run beside it, one after the other; then it
+//! is stopped.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::Shared;
+use super::board::millis;
+use super::service::Service;
+use super::service_words::failure_of;
+use super::steps::Step;
+use crate::engine::{Event, Failure, Instance, Note, Request};
+use crate::ui::{Level, text};
+
+/// What is to be checked.
+#[derive(Debug)]
+pub struct Checks {
+    /// Commands that have to succeed.
+    pub steps: Vec<Step>,
+    /// How long each of them may take.
+    pub timeout: Duration,
+}
+
+/// What came of it.
+#[derive(Debug, Default, Serialize)]
+pub struct Report {
+    /// The version of what follows.
+    pub schema: u32,
+    /// Whether all went well.
+    pub passed: bool,
+    /// The status to exit with.
+    pub status: i32,
+    /// What went wrong first, in words.
+    pub failure: Option<String>,
+    /// From the start until the program was ready, in milliseconds.
+    pub ready_ms: Option<u64>,
+    /// The checks that came to an end, in their order.
+    pub checks: Vec<Check>,
+    /// The last lines that the program wrote.
+    pub output: Vec<String>,
+}
+
+/// A check that came to an end.
+#[derive(Debug, Serialize)]
+pub struct Check {
+    /// As it was typed.
+    pub command: String,
+    /// Its exit status; 128+n when a signal n ended it, 124 when it took too long.
+    pub status: i32,
+    /// What went wrong, in words.
+    pub failure: Option<String>,
+    /// In milliseconds.
+    pub took_ms: u64,
+    /// The last lines that it wrote.
+    pub output: Vec<String>,
+}
+
+/// The version of a [`Report`].
+const SCHEMA: u32 = 1;
+
+/// So many of the last lines of a program are shown.
+const SHOWN: usize = 50;
+
+/// The last lines of a program, kept by the threads that pass them on.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tail(Arc<Mutex<VecDeque<String>>>);
+
+impl Tail {
+    pub(super) fn push(&self, line: &[u8]) {
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.len() == SHOWN {
+            lines.pop_front();
+        }
+        lines.push_back(String::from_utf8_lossy(line).into_owned());
+    }
+
+    fn lines(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+}
+
+/// A smoke test that is under way.
+#[derive(Debug)]
+pub(super) struct Smoke {
+    checks: Checks,
+    tail: Tail,
+    report: Report,
+    /// The check that runs, and since when.
+    current: Option<(Instance, Instant)>,
+    /// What came of it, as soon as that is known; it is over when nothing of it is left.
+    verdict: Option<Failure>,
+    /// Whether no further check is begun.
+    is_over: bool,
+}
+
+impl Smoke {
+    pub(super) fn new(checks: Checks) -> Self {
+        Self {
+            checks,
+            tail: Tail::default(),
+            report: Report { schema: SCHEMA, ..Report::default() },
+            current: None,
+            verdict: None,
+            is_over: false,
+        }
+    }
+
+    pub(super) fn tail(&self) -> Tail {
+        self.tail.clone()
+    }
+
+    /// What came of it, when stakeout ends with this status.
+    pub(super) fn report(self, status: i32) -> Report {
+        let mut report = self.report;
+        let is_complete = report.checks.len() == self.checks.steps.len();
+        report.passed = is_complete && report.failure.is_none();
+        report.status = match (report.passed, report.status, status) {
+            (true, ..) => 0,
+            // It was ended from outside, or the program ended by itself: in order, but too soon.
+            (false, 0, 0) => 1,
+            (false, 0, status) => status,
+            (false, failed, _) => failed,
+        };
+        if !report.passed && report.failure.is_none() {
+            report.failure = Some(match report.ready_ms {
+                None => "the program ended before it was ready".into(),
+                Some(_) => "the program ended before all checks were done".into(),
+            });
+        }
+        report.output = self.tail.lines();
+        report
+    }
+
+    /// Whether this instance is the check that runs.
+    pub(super) fn is_check(&self, instance: Instance) -> bool {
+        self.current.is_some_and(|(current, _)| current == instance)
+    }
+
+    fn fail(&mut self, status: i32, failure: &str) {
+        if self.report.failure.is_none() {
+            self.report.status = status;
+            self.report.failure = Some(failure.to_owned());
+        }
+    }
+}
+
+impl Service {
+    /// Takes note of what matters for a smoke test.
+    pub(super) fn note_for_smoke(&mut self, note: Note, shared: &mut Shared) {
+        let Some(smoke) = &mut self.smoke else { return };
+        match note {
+            Note::Ready { took, .. } => {
+                smoke.report.ready_ms = Some(millis(took));
+                self.next_check(shared);
+            }
+            Note::NotReady { .. } => {
+                smoke.fail(Failure::NotReady.status(), "the program was not ready in time");
+                self.end_smoke(shared);
+            }
+            Note::BuildFailed { failure, .. } => {
+                smoke.fail(failure.status(), "the build failed");
+                self.end_smoke(shared);
+            }
+            _ => {}
+        }
+    }
+
+    /// Begins the next check, or ends when there is none.
+    fn next_check(&mut self, shared: &mut Shared) {
+        let instance = self.next_probe();
+        let Some(smoke) = &mut self.smoke else { return };
+        if smoke.is_over || smoke.current.is_some() {
+            return;
+        }
+        let done = smoke.report.checks.len();
+        let Some(step) = smoke.checks.steps.get(done) else { return self.end_smoke(shared) };
+        let line = format!("check {} of {}: {}", done + 1, smoke.checks.steps.len(), step.command);
+        shared.log.write(Level::Event, line);
+        smoke.current = Some((instance, Instant::now()));
+        let (prefix, program) = (step.prefix.clone(), step.program.clone());
+        self.run_step(instance, &prefix, &program, shared);
+    }
+
+    /// Takes an event, if it is about a check.
+    pub(super) fn take_check(&mut self, event: Event, shared: &mut Shared) -> bool {
+        let Some(smoke) = &mut self.smoke else { return false };
+        let Some((current, _)) = smoke.current else { return false };
+        if event.instance() != Some(current) {
+            return false;
+        }
+        match event {
+            Event::Exited(_, exit) => {
+                if !exit.is_success() {
+                    smoke.verdict.get_or_insert(Failure::Exit(exit));
+                }
+                // What it has left behind.
+                shared.children.kill(current);
+            }
+            Event::NotStarted(_, why) => {
+                smoke.verdict = Some(Failure::NotStarted(why));
+                self.check_ended(shared);
+            }
+            Event::Gone(_) => self.check_ended(shared),
+            _ => {}
+        }
+        true
+    }
+
+    /// Nothing is left of the check that ran.
+    fn check_ended(&mut self, shared: &mut Shared) {
+        let Some(smoke) = &mut self.smoke else { return };
+        let Some((instance, begun)) = smoke.current.take() else { return };
+        if smoke.is_over {
+            self.steps.remove(&instance);
+            return;
+        }
+        let took = begun.elapsed();
+        let step = &smoke.checks.steps[smoke.report.checks.len()];
+        let failure = smoke.verdict.take();
+        let words = failure.map(|failure| match failure {
+            Failure::Hung => {
+                let timeout = text::duration(smoke.checks.timeout);
+                format!("{} took longer than {timeout} (--check-timeout)", step.command)
+            }
+            failure => failure_of(&step.command, &step.program, failure),
+        });
+        let after = text::duration(took);
+        match &words {
+            None => shared.log.write(Level::Event, format!("passed after {after}")),
+            Some(words) => {
+                let line = format!("CHECK FAILED after {after}: {words}");
+                shared.log.write(Level::Problem, line);
+            }
+        }
+        let status = failure.map_or(0, Failure::status);
+        let output = self.steps.remove(&instance).map(|step| step.printer.lines());
+        let command = step.command.clone();
+        if let Some(words) = &words {
+            smoke.fail(status, words);
+        }
+        smoke.report.checks.push(Check {
+            command,
+            status,
+            failure: words,
+            took_ms: millis(took),
+            output: output.unwrap_or_default(),
+        });
+        self.next_check(shared);
+    }
+
+    /// When the check that runs has taken too long.
+    pub(super) fn check_deadline(&self) -> Option<Instant> {
+        let smoke = self.smoke.as_ref()?;
+        let (_, begun) = smoke.current.filter(|_| smoke.verdict.is_none())?;
+        Some(begun + smoke.checks.timeout)
+    }
+
+    /// Ends the check that runs, if it has taken too long.
+    pub(super) fn tick_check(&mut self, shared: &mut Shared) {
+        let is_late = self.check_deadline().is_some_and(|deadline| deadline <= Instant::now());
+        if let (true, Some(smoke)) = (is_late, &mut self.smoke)
+            && let Some((instance, _)) = smoke.current
+        {
+            smoke.verdict = Some(Failure::Hung);
+            shared.children.kill(instance);
+        }
+    }
+
+    /// It is over before its time.
+    pub(super) fn abort_smoke(&mut self, shared: &mut Shared) {
+        let Some(smoke) = &mut self.smoke else { return };
+        if !std::mem::replace(&mut smoke.is_over, true) {
+            // With the status of whatever ended it.
+            smoke.fail(0, "it was ended from outside");
+        }
+        if let Some((instance, _)) = smoke.current {
+            shared.children.kill(instance);
+        }
+    }
+
+    /// Stops the program, and with it everything.
+    fn end_smoke(&mut self, shared: &mut Shared) {
+        let Some(smoke) = &mut self.smoke else { return };
+        if !std::mem::replace(&mut smoke.is_over, true) {
+            self.tell(Event::Requested(Request::Stop), shared);
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! `stakeout smoke`: what it runs, when it gives up, and which status it ends with.
+
+use std::fs;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use super::support::{Session, Tree, eventually, is_alive, number};
+
+/// Runs a smoke test to its end; gives the status and all that was written.
+fn smoke(tree: &Tree, options: &[&str], script: &str) -> (Option<i32>, String) {
+    let mut session = started(tree, options, script);
+    let status = session.wait();
+    (status.code(), session.output())
+}
+
+fn started(tree: &Tree, options: &[&str], script: &str) -> Session {
+    let mut command = tree.stakeout();
+    command.args(["smoke", "--control", "off"]).args(options);
+    Session::start({
+        command.args(["--", "sh", "-c", script]);
+        command
+    })
+}
+
+/// Becomes ready when the file `up` is there, which it makes.
+const SERVER: &str = "echo serving >up; echo the server says this; exec sleep 1000";
+const UP: [&str; 2] = ["--ready", "exec:test -s up"];
+
+#[test]
+fn checks_run_in_order_beside_the_program_which_is_stopped_then() {
+    let tree = Tree::new(&[]);
+    let options = [&UP[..], &["--check", "cat up >>log", "--check", "echo second >>log"]].concat();
+    let script = format!("echo pid $$ end; (setsid sleep 1000 & echo daemon $! end); {SERVER}");
+    let (status, output) = smoke(&tree, &options, &script);
+    assert_eq!(status, Some(0), "{output}");
+    assert_eq!(fs::read_to_string(tree.path("log")).unwrap(), "serving\nsecond\n");
+    assert!(output.contains("smoke test passed, 2 checks"), "{output}");
+    for word in ["pid ", "daemon "] {
+        let line = output.lines().find(|line| line.starts_with(word)).expect("a line");
+        assert!(!is_alive(number(line, word)), "{line}");
+    }
+}
+
+#[test]
+fn the_first_check_that_fails_gives_the_status_and_all_are_run() {
+    let tree = Tree::new(&[]);
+    let checks = ["--check", "exit 5", "--check", "kill -9 $$", "--check", "echo last >>log"];
+    let report = tree.path("report.xml");
+    let more = ["--junit", report.to_str().unwrap(), "--json", "-q"];
+    let (status, output) = smoke(&tree, &[&UP[..], &checks, &more].concat(), SERVER);
+    assert_eq!(status, Some(5), "{output}");
+    assert_eq!(fs::read_to_string(tree.path("log")).unwrap(), "last\n");
+    let line = output.lines().find(|line| line.starts_with('{')).expect("JSON");
+    let json: Value = serde_json::from_str(line).expect("JSON");
+    assert_eq!(json["passed"], false);
+    assert_eq!(json["checks"][1]["status"], 128 + 9);
+    assert_eq!(json["checks"][2]["status"], 0);
+    assert_eq!(json["output"][0], "the server says this");
+    let xml = fs::read_to_string(report).unwrap();
+    assert!(xml.contains("tests=\"4\" failures=\"2\""), "{xml}");
+    let documented = include_str!("../../docs/ci.md");
+    for name in
+        json.as_object().unwrap().keys().chain(json["checks"][0].as_object().unwrap().keys())
+    {
+        assert!(documented.contains(&format!("`{name}`")), "{name} is not documented");
+    }
+}
+
+#[test]
+fn a_program_that_never_gets_ready_is_given_up() {
+    let tree = Tree::new(&[]);
+    let options = ["--ready", "exec:false", "--timeout", "200ms", "--check", "echo no >>log"];
+    let (status, output) = smoke(&tree, &options, SERVER);
+    assert_eq!(status, Some(124), "{output}");
+    assert!(output.contains("not ready in time"), "{output}");
+    // So that one sees why.
+    assert!(output.contains("  the server says this"), "{output}");
+    assert!(!tree.path("log").exists());
+}
+
+#[test]
+fn a_program_that_ends_too_early_gives_its_status() {
+    let tree = Tree::new(&[]);
+    let options = ["--ready", "exec:false", "--check", "true"];
+    assert_eq!(smoke(&tree, &options, "exit 9").0, Some(9));
+    // Success it is not.
+    assert_eq!(smoke(&tree, &options, "exit 0").0, Some(1));
+    let options = [&UP[..], &["--check", "rm up; sleep 1000"]].concat();
+    let script = "echo serving >up; while test -e up; do sleep 0.01; done; exit 7";
+    let (status, output) = smoke(&tree, &options, script);
+    assert_eq!(status, Some(7), "{output}");
+    assert!(output.contains("ended before all checks were done"), "{output}");
+}
+
+#[test]
+fn a_check_that_hangs_is_killed() {
+    let tree = Tree::new(&[]);
+    let hangs = ["--check", "echo pid $$ end; exec sleep 1000", "--check-timeout", "200ms"];
+    let (status, output) = smoke(&tree, &[&UP[..], &hangs].concat(), SERVER);
+    assert_eq!(status, Some(124), "{output}");
+    let line = output.lines().find(|line| line.contains("| pid ")).expect("a line");
+    assert!(!is_alive(number(line, "pid ")));
+}
+
+#[test]
+fn a_program_that_ignores_the_stop_does_not_fail_what_passed() {
+    let tree = Tree::new(&[]);
+    let mut command = tree.stakeout();
+    command.env("STAKEOUT_STOP_TIMEOUT", "100ms").env("STAKEOUT_READY", "exec:test -e up");
+    command.args(["smoke", "--control", "off", "--check", "true", "--", "sh", "-c"]);
+    command.arg("trap '' TERM; : >up; while :; do sleep 0.05; done");
+    let mut session = Session::start(command);
+    assert_eq!(session.wait().code(), Some(0), "{}", session.output());
+    assert!(session.output().contains("killing it"));
+}
+
+#[test]
+fn a_signal_ends_it_with_all_that_it_has_started() {
+    let tree = Tree::new(&[]);
+    let check = "echo checking as $$ end; exec sleep 1000";
+    let mut session = started(&tree, &[&UP[..], &["--check", check]].concat(), SERVER);
+    let pid = number(&session.wait_for("| checking as"), "as ");
+    session.signal(Signal::TERM);
+    assert_eq!(session.wait().code(), Some(128 + 15), "{}", session.output());
+    eventually("the check's end", || !is_alive(pid));
+}
+
+#[test]
+fn a_build_comes_first_and_its_failure_is_told() {
+    let tree = Tree::new(&[]);
+    let mut command = tree.stakeout();
+    command.env("STAKEOUT_BUILD", "exit 3").args(["smoke", "--control", "off"]).args(UP);
+    command.args(["--check", "true", "--", "sleep", "1000"]);
+    let mut session = Session::start(command);
+    assert_eq!(session.wait().code(), Some(3), "{}", session.output());
+    assert!(session.output().contains("smoke test FAILED: the build failed"));
+}
+
+#[test]
+fn what_is_missing_is_said() {
+    let tree = Tree::new(&[]);
+    let (status, output) = smoke(&tree, &["--check", "true"], "true");
+    assert_eq!(status, Some(2));
+    assert!(output.contains("Give --ready"), "{output}");
+    let (status, output) = smoke(&tree, &["--ready", "maybe", "--check", "true"], "true");
+    assert_eq!(status, Some(2));
+    assert!(output.contains("says nothing of readiness"), "{output}");
+    assert_eq!(smoke(&tree, &["--ready", "exec:true"], "true").0, Some(2));
+}
