@@ -3,6 +3,7 @@
 //! this order.
 
 pub mod cli;
+pub mod config;
 pub mod control;
 pub mod dispatch;
 pub mod engine;

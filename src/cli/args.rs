@@ -15,7 +15,7 @@ use super::on_change::OnChange;
 use super::remote::{Control, Logs, StatusArgs};
 use super::serving::Serving;
 use super::smoke::Smoke;
-use super::values::{duration, interval, thousandths};
+use super::values::{duration, interval, size, thousandths, variable};
 use crate::process::{User, routing, signals};
 
 /// Watch a source tree by looking at it, and restart a program when it changed.
@@ -222,6 +222,18 @@ pub struct Cli {
     #[arg(long, value_name = "PATH", env = "STAKEOUT_ENV_FILE", help_heading = "Running")]
     pub env_file: Vec<PathBuf>,
 
+    /// Set a variable for the program; stronger than those of --env-file
+    ///
+    /// May be given several times.
+    #[arg(
+        long,
+        value_name = "NAME=VALUE",
+        env = "STAKEOUT_ENV",
+        value_parser = variable,
+        help_heading = "Running"
+    )]
+    pub env: Vec<String>,
+
     /// Clear the terminal on each change
     #[arg(
         long,
@@ -250,6 +262,28 @@ pub struct Cli {
         help_heading = "Output"
     )]
     pub verbose: bool,
+
+    /// Judge larger files by their size and times alone, for example 1GiB; none reads all
+    #[arg(
+        long,
+        value_name = "SIZE",
+        env = "STAKEOUT_HASH_LIMIT",
+        default_value = "64MiB",
+        value_parser = size,
+        help_heading = "Watching"
+    )]
+    pub hash_limit: u64,
+
+    /// Read this configuration file [default: stakeout.toml, stakeout.yaml or .air.toml, here or
+    /// in a directory above]
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        env = "STAKEOUT_CONFIG",
+        help_heading = "Configuration"
+    )]
+    pub config: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -372,6 +406,11 @@ Every option for watching can be given as an environment variable, such as STAKE
 the command line is stronger. Lists are separated by commas there, paths by colons.
 Exit status: the program's own; 128+N when a signal N ended it; 2 for a mistake in the options;
 126 or 127 when the program cannot be executed or found; 125 when stakeout itself failed.";
+
+/// What can be typed, without the environment: the definitions of all options.
+pub fn definitions() -> clap::Command {
+    Cli::command()
+}
 
 /// Reads what was typed, and the environment.
 ///

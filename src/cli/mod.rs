@@ -16,6 +16,7 @@ mod values;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+pub use args::definitions;
 use args::{Cli, Subcommand};
 
 use crate::control::Request;

@@ -15,10 +15,13 @@ use crate::ui::{Level, Log, text};
 pub fn run(cli: &Cli) -> Result<u8, Failure> {
     let plan = match cli.no_watch {
         true => None,
-        false => Some(
-            setup::plan(&setup::roots(cli), &cli.choice, &cli.on_change.build_outputs)
-                .map_err(Failure::usage)?,
-        ),
+        false => {
+            let outputs = &cli.on_change.build_outputs;
+            let plan = setup::plan(&setup::roots(cli), &cli.choice, outputs);
+            let mut plan = plan.map_err(Failure::usage)?;
+            plan.hash_limit = Some(cli.hash_limit);
+            Some(plan)
+        }
     };
     let log = Log::new(setup::level(cli))?;
     let control = listen(&cli.control.place(), &log).map_err(Failure::usage)?;

@@ -134,6 +134,8 @@ fn program(cli: &Cli, command: &[OsString]) -> anyhow::Result<Program> {
     for file in &cli.env_file {
         environment.extend(env_file::read(file)?);
     }
+    let variables = cli.env.iter().filter_map(|variable| variable.split_once('='));
+    environment.extend(variables.map(|(name, value)| (name.into(), value.into())));
     let stdin = match cli.stdin {
         args::Input::Inherit => Stdin::Inherit,
         args::Input::Null => Stdin::Null,

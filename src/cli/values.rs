@@ -47,6 +47,40 @@ pub fn period(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A number of bytes with its unit; `none` is more than there are.
+pub fn size(text: &str) -> Result<u64, String> {
+    const UNITS: [(&str, u64); 8] = [
+        ("", 1),
+        ("b", 1),
+        ("kb", 1000),
+        ("kib", 1 << 10),
+        ("mb", 1_000_000),
+        ("mib", 1 << 20),
+        ("gb", 1_000_000_000),
+        ("gib", 1 << 30),
+    ];
+    if text == "none" {
+        return Ok(u64::MAX);
+    }
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let unit = unit.trim().to_ascii_lowercase();
+    let unit = UNITS.iter().find(|(name, _)| *name == unit).map(|(_, bytes)| *bytes);
+    let number = number.parse::<u64>().ok();
+    let size = number.zip(unit).and_then(|(number, unit)| number.checked_mul(unit));
+    size.ok_or_else(|| "it is no size; write for example 64MiB, or none".into())
+}
+
+/// A variable with its value.
+pub fn variable(text: &str) -> Result<String, String> {
+    match text.split_once('=') {
+        Some((name, _)) if !name.is_empty() && !name.contains(char::is_whitespace) => {
+            Ok(text.to_owned())
+        }
+        _ => Err("it is no NAME=VALUE".into()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,5 +104,22 @@ mod tests {
         assert!(thousandths("0%").unwrap_err().contains("0.1%"));
         assert!(thousandths("much").unwrap_err().contains("for example"));
         assert!(thousandths("NaN").is_err());
+    }
+
+    #[test]
+    fn a_size_has_a_unit_or_counts_bytes() {
+        assert_eq!(size("64MiB"), Ok(64 << 20));
+        assert_eq!(size("2 kB"), Ok(2000));
+        assert_eq!(size("7"), Ok(7));
+        assert_eq!(size("none"), Ok(u64::MAX));
+        for text in ["", "MiB", "64 MiX", "-1", "99999999999GiB"] {
+            assert!(size(text).unwrap_err().contains("64MiB"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_variable_has_a_name() {
+        assert_eq!(variable("A=b=c").as_deref(), Ok("A=b=c"));
+        assert!(variable("=b").is_err() && variable("A").is_err() && variable("A B=c").is_err());
     }
 }

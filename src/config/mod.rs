@@ -1,0 +1,24 @@
+//! Configuration files: `stakeout.toml`, the same as YAML, and air's `.air.toml`.
+//!
+//! What a file says is another way of typing options: nearly every key stands for an option of the
+//! command line, is checked as that option is, and becomes its default. So the command line and
+//! the environment are stronger than a file, and no option means two things.
+//!
+//! Text goes through two steps, so that every mistake is told at once: a grammar (`toml`, `yaml`)
+//! makes a tree of values that know where they stand, and `read` holds that tree against the `keys`
+//! there are. Both are pure: text in, a [`Config`] or [`Problems`] out.
+
+mod keys;
+mod model;
+mod options;
+mod problem;
+mod read;
+mod toml;
+mod value;
+mod yaml;
+
+pub use keys::{Key, Shape};
+pub use model::{Action, Config, Given, Kind, Named, Place, Rule, Service, Setting};
+pub use options::Options;
+pub use problem::{Problem, Problems};
+pub use read::{Language, read};

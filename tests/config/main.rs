@@ -1,0 +1,19 @@
+//! Configuration files: what they mean, and what is said of mistakes in them.
+
+mod problems;
+mod random;
+mod reading;
+
+use stakeout::config::{Config, Language, Options, Problem, read};
+
+fn options() -> Options {
+    Options::new(stakeout::cli::definitions())
+}
+
+fn toml(text: &str) -> Result<Config, Vec<Problem>> {
+    read(text, Language::Toml, &options())
+}
+
+fn yaml(text: &str) -> Result<Config, Vec<Problem>> {
+    read(text, Language::Yaml, &options())
+}
