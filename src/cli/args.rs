@@ -8,8 +8,9 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
 
+use super::config;
 use super::install::Install;
 use super::on_change::OnChange;
 use super::remote::{Control, Logs, StatusArgs};
@@ -27,7 +28,7 @@ use crate::process::{User, routing, signals};
     version,
     args_conflicts_with_subcommands = true,
     args_override_self = true,
-    override_usage = "stakeout [OPTIONS] [-- COMMAND...]\n       stakeout scan [OPTIONS] [PATH]",
+    override_usage = "stakeout [OPTIONS] [-- COMMAND...]\n       stakeout scan [OPTIONS] [PATH]\n       stakeout config [--json | --schema] [OPTIONS] [-- COMMAND...]",
     after_help = EXAMPLES,
     max_term_width = 100
 )]
@@ -284,11 +285,28 @@ pub struct Cli {
         help_heading = "Configuration"
     )]
     pub config: Option<PathBuf>,
+
+    /// Whether the command is a line for the shell: --shell was given, or a file says so.
+    #[arg(skip)]
+    pub is_line: bool,
+}
+
+impl Cli {
+    /// The shell to run commands with, if one was asked for.
+    pub fn shell(&self) -> Option<OsString> {
+        match self.shell.as_deref().map(OsStr::to_string_lossy).as_deref() {
+            None | Some("0" | "false" | "no" | "off") => None,
+            // As the variable of an option without a value is written.
+            Some("1" | "true" | "yes" | "on") => Some("sh".into()),
+            Some(_) => self.shell.clone(),
+        }
+    }
 }
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Subcommand {
     Scan(Scan),
+    Config(config::Args),
     Smoke(Smoke),
     Status(StatusArgs),
     /// Restart the program of the stakeout that watches here
@@ -412,24 +430,34 @@ pub fn definitions() -> clap::Command {
     Cli::command()
 }
 
-/// Reads what was typed, and the environment.
+/// What was typed, and how it came about.
+#[derive(Debug)]
+pub struct Typed {
+    pub cli: Cli,
+    pub matches: ArgMatches,
+}
+
+/// Reads what was typed, and the environment; options that are in neither have these defaults.
 ///
 /// # Errors
 /// Also for `--help` and `--version`, which clap treats as such.
-pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+pub fn parse(words: &[OsString], defaults: &[(&str, &[String])]) -> Result<Typed, clap::Error> {
     // Compose files pass unset variables on as empty ones.
     let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
     let ignore_empty = |arg: clap::Arg| match arg.get_env() {
         Some(name) if is_empty(name) => arg.env(None::<&'static str>),
         _ => arg.hide_env_values(true),
     };
-    let command = Cli::command()
+    let mut command = Cli::command()
         .mut_args(ignore_empty)
         // A digest must not depend on what a container's environment says about watching.
         .mut_subcommands(|subcommand| match subcommand.get_name() {
             "scan" => subcommand.mut_args(|arg| arg.env(None::<&'static str>)),
             _ => subcommand,
         });
+    for (option, values) in defaults {
+        command = command.mut_arg(option, |arg| arg.default_values(values.to_vec()));
+    }
     let matches = command.clone().try_get_matches_from(words).map_err(|e| explain(e, command))?;
     let mut cli = Cli::from_arg_matches(&matches)?;
     if matches.value_source("watch") == Some(ValueSource::EnvVariable) {
@@ -438,7 +466,9 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Err
     if matches.value_source("env_file") == Some(ValueSource::EnvVariable) {
         cli.env_file = cli.env_file.iter().flat_map(|path| split_paths(path.as_os_str())).collect();
     }
-    Ok(cli)
+    cli.is_line =
+        cli.shell().is_some() && matches.value_source("shell") != Some(ValueSource::DefaultValue);
+    Ok(Typed { cli, matches })
 }
 
 /// Adds what people forget most often.
@@ -518,7 +548,7 @@ mod tests {
     #[test]
     fn the_command_is_everything_after_two_dashes() {
         let words = ["stakeout", "-e", "rs", "--", "scan", "--list"].map(OsString::from);
-        let cli = parse(words).unwrap();
+        let cli = parse(&words, &[]).unwrap().cli;
         assert_eq!(cli.command, ["scan", "--list"]);
         assert!(cli.subcommand.is_none());
     }
@@ -526,16 +556,16 @@ mod tests {
     #[test]
     fn what_follows_an_entry_points_options_is_stronger() {
         let words = ["stakeout", "--interval", "1s", "-w", "a", "--interval", "2s", "-w", "b"];
-        let cli = parse(words.map(OsString::from)).unwrap();
+        let cli = parse(&words.map(OsString::from), &[]).unwrap().cli;
         assert_eq!(cli.interval, Some(Duration::from_secs(2)));
         assert_eq!(cli.watch, [PathBuf::from("a"), PathBuf::from("b")]);
     }
 
     #[test]
     fn a_command_without_dashes_is_explained() {
-        let error = parse(["stakeout", "python3", "app.py"].map(OsString::from)).unwrap_err();
+        let error = parse(&["stakeout", "python3", "app.py"].map(OsString::from), &[]).unwrap_err();
         assert!(error.to_string().contains("goes after `--`"), "{error}");
-        let error = parse(["stakeout", "--intervall", "1s"].map(OsString::from)).unwrap_err();
+        let error = parse(&["stakeout", "--intervall", "1s"].map(OsString::from), &[]).unwrap_err();
         assert!(error.to_string().contains("--interval"), "{error}");
     }
 }

@@ -2,6 +2,8 @@
 //! means (`setup`), and one file for each subcommand.
 
 mod args;
+mod config;
+mod effective;
 mod env_file;
 mod install;
 mod on_change;
@@ -13,11 +15,12 @@ mod setup;
 mod smoke;
 mod values;
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 pub use args::definitions;
-use args::{Cli, Subcommand};
+use args::{Subcommand, Typed};
 
 use crate::control::Request;
 use crate::process::signals;
@@ -26,22 +29,21 @@ use crate::process::signals;
 pub fn main() -> ExitCode {
     // Before anything else, so that no signal is lost.
     let blocked = signals::block();
-    let args = match args::parse(std::env::args_os()) {
-        Ok(args) => args,
-        Err(error) => {
-            // 2 for a usage error, 0 for --help and --version.
-            let status = u8::try_from(error.exit_code()).unwrap_or(USAGE);
-            _ = error.print();
-            return ExitCode::from(status);
-        }
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let typed = match args::parse(&words, &[]) {
+        Ok(typed) => typed,
+        Err(error) => return print(&error),
     };
     // What runs programs takes signals from where they wait; others end by them, as usual.
-    if !matches!(args.subcommand, None | Some(Subcommand::Smoke(_))) {
+    if !matches!(typed.cli.subcommand, None | Some(Subcommand::Smoke(_))) {
         blocked.undo();
     }
-    let result = call(&args);
+    let result = call(words, typed);
     match result {
         Ok(status) => ExitCode::from(status),
+        Err(failure) if failure.cause.is::<clap::Error>() => {
+            failure.cause.downcast_ref().map_or(ExitCode::from(USAGE), print)
+        }
         Err(failure) => {
             // Nobody may be there to read it, and then there is nobody to tell.
             _ = writeln!(io::stderr(), "stakeout: {:#}", failure.cause);
@@ -50,10 +52,11 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn call(args: &Cli) -> Result<u8, Failure> {
-    let place = args.control.place();
-    let Some(subcommand) = &args.subcommand else { return run::run(args) };
+fn call(words: Vec<OsString>, typed: Typed) -> Result<u8, Failure> {
+    let place = typed.cli.control.place();
+    let Some(subcommand) = &typed.cli.subcommand else { return run::run(&words, typed) };
     let request = match subcommand {
+        Subcommand::Config(args) => return config::config(args, words),
         Subcommand::Smoke(args) => return smoke::smoke(args),
         Subcommand::Scan(args) => return scan::scan(args),
         Subcommand::Install(args) => return install::install(args),
@@ -66,6 +69,12 @@ fn call(args: &Cli) -> Result<u8, Failure> {
         Subcommand::Logs(_) => Request::BuildOutput,
     };
     remote::request(&place, request)
+}
+
+/// Says what clap has to say, and gives its status: 2 for a mistake, 0 for --help and --version.
+fn print(error: &clap::Error) -> ExitCode {
+    _ = error.print();
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(USAGE))
 }
 
 /// The status for what the user has to mend.

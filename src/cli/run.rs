@@ -1,10 +1,12 @@
 //! `stakeout [-- COMMAND...]`: watch, and run the program.
 
+use std::ffi::OsString;
 use std::io::ErrorKind;
 
 use anyhow::anyhow;
 
-use super::args::Cli;
+use super::args::{Cli, Typed};
+use super::effective::Source;
 use super::{Failure, setup};
 use crate::control::{Place, Server};
 use crate::dispatch::Dispatcher;
@@ -12,7 +14,9 @@ use crate::scan::{Scanner, reason};
 use crate::ui::{Level, Log, text};
 
 /// Watches until it is told to end; gives the status to exit with.
-pub fn run(cli: &Cli) -> Result<u8, Failure> {
+pub fn run(words: &[OsString], typed: Typed) -> Result<u8, Failure> {
+    let (cli, source) = options(words, typed)?;
+    let cli = &cli;
     let plan = match cli.no_watch {
         true => None,
         false => {
@@ -24,11 +28,22 @@ pub fn run(cli: &Cli) -> Result<u8, Failure> {
         }
     };
     let log = Log::new(setup::level(cli))?;
+    if let Some(source) = source {
+        log.write(Level::Event, source.sentence());
+    }
     let control = listen(&cli.control.place(), &log).map_err(Failure::usage)?;
     let what = setup::setup(cli, control).map_err(Failure::usage)?;
     let dispatcher = Dispatcher::new(what, log)?;
     let (status, _) = dispatcher.run(plan.map(Scanner::new).transpose()?)?;
     Ok(status)
+}
+
+/// What is in effect: what was typed, and what a configuration file says, if there is one.
+pub fn options(words: &[OsString], typed: Typed) -> Result<(Cli, Option<Source>), Failure> {
+    let Some(source) = Source::read(&typed.cli)? else { return Ok((typed.cli, None)) };
+    source.check()?;
+    let cli = source.complete(words, &typed, source.config.services.first())?.cli;
+    Ok((cli, Some(source)))
 }
 
 /// Opens the control socket. Nothing begins without one that was asked for by path; without the

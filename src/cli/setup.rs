@@ -1,7 +1,7 @@
 //! What was typed, turned into what it means: compiled globs, a prepared program.
 
 use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::File;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
@@ -104,26 +104,22 @@ pub fn level(cli: &Cli) -> Level {
     }
 }
 
-/// The shell to run commands with, if one was asked for.
-fn shell(cli: &Cli) -> Option<OsString> {
-    match cli.shell.as_deref().map(OsStr::to_string_lossy).as_deref() {
-        None | Some("0" | "false" | "no" | "off") => None,
-        // As the variable of an option without a value is written.
-        Some("1" | "true" | "yes" | "on") => Some("sh".into()),
-        Some(_) => cli.shell.clone(),
+fn command(cli: &Cli) -> anyhow::Result<Vec<OsString>> {
+    let has_step = !cli.on_change.build.is_empty() || !cli.on_change.reload.is_empty();
+    match (cli.command.is_empty(), cli.is_line) {
+        // Otherwise it is for the steps of the build.
+        (true, true) if !has_step => {
+            bail!("--shell has nothing to run; put the command line after `--`")
+        }
+        (true, _) => Ok(Vec::new()),
+        (false, false) => Ok(cli.command.clone()),
+        (false, true) => Ok(vec![shell(cli), "-c".into(), cli.command.join(" ".as_ref())]),
     }
 }
 
-fn command(cli: &Cli) -> anyhow::Result<Vec<OsString>> {
-    let Some(shell) = shell(cli) else { return Ok(cli.command.clone()) };
-    // Then it is for the steps of the build.
-    if cli.command.is_empty() && cli.on_change.build.is_empty() && cli.on_change.reload.is_empty() {
-        bail!("--shell has nothing to run; put the command line after `--`");
-    }
-    Ok(match cli.command.is_empty() {
-        true => Vec::new(),
-        false => vec![shell, "-c".into(), cli.command.join(" ".as_ref())],
-    })
+/// The shell for what is a line for one.
+fn shell(cli: &Cli) -> OsString {
+    cli.shell().unwrap_or_else(|| "sh".into())
 }
 
 fn program(cli: &Cli, command: &[OsString]) -> anyhow::Result<Program> {
@@ -166,8 +162,7 @@ fn steps(cli: &Cli) -> anyhow::Result<Vec<Step>> {
 }
 
 fn step(cli: &Cli, prefix: &str, command: &str) -> anyhow::Result<Step> {
-    let shell = shell(cli).unwrap_or_else(|| "sh".into());
-    let program = program(cli, &[shell, "-c".into(), command.into()])?.reading(Stdin::Null);
+    let program = program(cli, &[shell(cli), "-c".into(), command.into()])?.reading(Stdin::Null);
     let program = program.with(&colours())?;
     Ok(Step { command: command.to_owned(), prefix: prefix.to_owned(), program })
 }
@@ -184,7 +179,7 @@ fn sockets(cli: &Cli) -> anyhow::Result<Vec<Socket>> {
 /// The command that finds out whether the program is ready, if it is one.
 fn probe(cli: &Cli) -> anyhow::Result<Option<Program>> {
     let Some(Probe::Exec(command)) = &cli.serving.ready else { return Ok(None) };
-    let words = [shell(cli).unwrap_or_else(|| "sh".into()), "-c".into(), command.into()];
+    let words = [shell(cli), "-c".into(), command.into()];
     Ok(Some(program(cli, &words)?.reading(Stdin::Null)))
 }
 

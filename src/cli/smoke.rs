@@ -66,11 +66,13 @@ pub struct Smoke {
 
 /// Does all that; gives the status to exit with.
 pub fn smoke(smoke: &Smoke) -> Result<u8, Failure> {
-    let cli = args::parse(words(smoke)).map_err(|error| {
+    let words = words(smoke);
+    let typed = args::parse(&words, &[]).map_err(|error| {
         let text = error.render().to_string();
         let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
         Failure::usage(anyhow!("{line}"))
     })?;
+    let (cli, _) = run::options(&words, typed)?;
     if cli.serving.ready.is_none() {
         return Err(Failure::usage(anyhow!(
             "what says that the program is ready? Give --ready, for example --ready tcp:8080"

@@ -1,7 +1,7 @@
 //! The keys of a configuration file, and the option that each stands for.
 
 /// One key of a section.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key {
     /// As it is written in the file.
     pub name: &'static str,
@@ -39,7 +39,7 @@ const fn flag(name: &'static str, option: &'static str) -> Key {
 }
 
 /// What `[watch]` may say.
-pub(super) const WATCH: &[Key] = &[
+pub const WATCH: &[Key] = &[
     many("paths", "watch"),
     many("include", "filter"),
     many("exclude", "ignore"),
@@ -54,7 +54,7 @@ pub(super) const WATCH: &[Key] = &[
 ];
 
 /// What `[service.NAME]` may say.
-pub(super) const SERVICE: &[Key] = &[
+pub const SERVICE: &[Key] = &[
     many("build", "build"),
     many("build-outputs", "build_outputs"),
     one("on-busy", "on_busy"),
@@ -81,7 +81,7 @@ pub(super) const SERVICE: &[Key] = &[
 ];
 
 /// What `[output]` may say.
-pub(super) const OUTPUT: &[Key] =
+pub const OUTPUT: &[Key] =
     &[flag("clear", "clear"), flag("quiet", "quiet"), flag("verbose", "verbose")];
 
 /// What the `watch` of a service may say: which changes are its own.

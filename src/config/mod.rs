@@ -8,17 +8,23 @@
 //! makes a tree of values that know where they stand, and `read` holds that tree against the `keys`
 //! there are. Both are pure: text in, a [`Config`] or [`Problems`] out.
 
+pub mod find;
 mod keys;
 mod model;
+mod not_yet;
 mod options;
 mod problem;
 mod read;
+mod schema;
 mod toml;
 mod value;
+pub mod write;
 mod yaml;
 
-pub use keys::{Key, Shape};
+pub use keys::{Key, OUTPUT, SERVICE, Shape, WATCH};
 pub use model::{Action, Config, Given, Kind, Named, Place, Rule, Service, Setting};
+pub use not_yet::not_yet;
 pub use options::Options;
 pub use problem::{Problem, Problems};
 pub use read::{Language, read};
+pub use schema::schema;

@@ -133,6 +133,26 @@ impl Action {
     /// The names that actions have in a file.
     pub(super) const NAMES: [&str; 6] =
         ["restart", "handover", "signal", "run", "reload-browser", "ignore"];
+
+    /// Which of them it is.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Action::Restart(_) => "restart",
+            Action::Handover(_) => "handover",
+            Action::Signal(..) => "signal",
+            Action::Run(_) => "run",
+            Action::ReloadBrowser => "reload-browser",
+            Action::Ignore => "ignore",
+        }
+    }
+
+    /// The service that it is about, if it is about one.
+    pub fn service(&self) -> Option<&Named<String>> {
+        match self {
+            Action::Restart(to) | Action::Handover(to) | Action::Signal(_, to) => to.as_ref(),
+            Action::Run(_) | Action::ReloadBrowser | Action::Ignore => None,
+        }
+    }
 }
 
 impl Setting {

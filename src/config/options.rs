@@ -39,7 +39,7 @@ impl Options {
     }
 
     /// Whether two options exclude each other.
-    pub(super) fn conflict(&self, one: &str, other: &str) -> bool {
+    pub fn conflict(&self, one: &str, other: &str) -> bool {
         let excludes = |a: &str, b: &str| {
             let conflicts = self.get(a).map(|arg| self.0.get_arg_conflicts_with(arg));
             conflicts.is_some_and(|args| args.iter().any(|arg| arg.get_id() == b))

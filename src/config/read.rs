@@ -210,10 +210,7 @@ impl Reader<'_> {
     fn check_names(&mut self, config: &Config) {
         let names = || config.services.iter().map(|service| service.name.value.as_str());
         let depended = config.services.iter().flat_map(|service| &service.depends_on);
-        let acted_on = config.rules.iter().filter_map(|rule| match &rule.action {
-            Action::Restart(to) | Action::Handover(to) | Action::Signal(_, to) => to.as_ref(),
-            Action::Run(_) | Action::ReloadBrowser | Action::Ignore => None,
-        });
+        let acted_on = config.rules.iter().filter_map(|rule| rule.action.service());
         for Named { value, place } in depended.chain(acted_on) {
             if !names().any(|name| name == value) {
                 let help = nearest(value, names()).map(|name| format!("did you mean \"{name}\"?"));

@@ -1,8 +1,13 @@
 //! Configuration files: what they mean, and what is said of mistakes in them.
 
+mod keys;
 mod problems;
 mod random;
 mod reading;
+mod running;
+#[allow(dead_code, reason = "the tests of runs use the rest")]
+#[path = "../run/support.rs"]
+mod support;
 
 use stakeout::config::{Config, Language, Options, Problem, read};
 

@@ -1,0 +1,147 @@
+//! The effective configuration: what was typed, over the environment, over a file, over defaults.
+//!
+//! A file's values become the defaults of the options, so clap finds the strongest one and knows
+//! where it came from.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::parser::ValueSource;
+
+use super::Failure;
+use super::args::{self, Cli, Typed};
+use crate::config::{
+    self, Config, Given, Language, Options, Place, Problems, Service, Setting, find,
+};
+use crate::ui::text;
+
+/// A configuration file that was read.
+#[derive(Debug)]
+pub struct Source {
+    /// As it is called from the directory that we work in.
+    pub file: PathBuf,
+    /// The directory above that it was found in, if we work there now.
+    pub moved_to: Option<PathBuf>,
+    /// Where we were, relative to that.
+    moved_from: PathBuf,
+    pub text: String,
+    pub config: Config,
+}
+
+impl Source {
+    /// The file that these options mean, if there is one. Where it was found in a directory above,
+    /// that becomes the working directory: it is the project's.
+    pub fn read(cli: &Cli) -> Result<Option<Self>, Failure> {
+        let (file, moved_to, moved_from) = match &cli.config {
+            Some(file) => (file.clone(), None, PathBuf::new()),
+            None => {
+                // Without one, paths are found all the same, and this is no place to complain.
+                let Ok(here) = std::env::current_dir() else { return Ok(None) };
+                // air's file is for what air would run.
+                let Some(found) = find::find(&here, cli.command.is_empty()) else {
+                    return Ok(None);
+                };
+                let moved_from = here.strip_prefix(&found.directory).unwrap_or(Path::new(""));
+                let is_above = !moved_from.as_os_str().is_empty();
+                if is_above {
+                    std::env::set_current_dir(&found.directory).with_context(|| {
+                        format!("cannot work in {}", text::path(&found.directory))
+                    })?;
+                }
+                (found.file, is_above.then_some(found.directory), moved_from.to_owned())
+            }
+        };
+        let shown = text::path(&file);
+        let text = find::text(&file)
+            .with_context(|| format!("cannot read the configuration file {shown}"))
+            .map_err(Failure::usage)?;
+        let options = Options::new(args::definitions());
+        match config::read(&text, Language::of(&file), &options) {
+            Ok(config) => Ok(Some(Self { file, moved_to, moved_from, text, config })),
+            Err(list) => Err(Failure::usage(Problems { file, text, list })),
+        }
+    }
+
+    /// Refuses what is not done yet.
+    pub fn check(&self) -> Result<(), Failure> {
+        match config::not_yet(&self.config) {
+            list if list.is_empty() => Ok(()),
+            list => {
+                let Self { file, text, .. } = self;
+                Err(Failure::usage(Problems { file: file.clone(), text: text.clone(), list }))
+            }
+        }
+    }
+
+    /// The options with what the file says of a service, and of everything else, as defaults.
+    pub fn complete(
+        &self,
+        words: &[OsString],
+        typed: &Typed,
+        service: Option<&Service>,
+    ) -> Result<Typed, Failure> {
+        let options = Options::new(args::definitions());
+        let settings = self.settings(service).filter(|setting| {
+            // What was typed puts away what cannot be together with it.
+            let is_against = |option: &str| options.conflict(option, setting.key.option);
+            !typed.options().any(is_against)
+        });
+        let defaults: Vec<(&str, &[String])> =
+            settings.map(|setting| (setting.key.option, setting.values())).collect();
+        let mut complete = args::parse(words, &defaults).map_err(Failure::usage)?;
+        let cli = &mut complete.cli;
+        let is_typed = |option: &str| typed.options().any(|name| name == option);
+        let run = service.into_iter().flat_map(|service| &service.settings);
+        let mut run = run.filter(|setting| setting.key.option == "command");
+        if !is_typed("command") && run.any(|run| matches!(run.given, Given::One(_))) {
+            cli.is_line = true;
+        }
+        let typed_paths =
+            [(is_typed("watch"), &mut cli.watch), (is_typed("env_file"), &mut cli.env_file)];
+        let directory = cli.workdir.iter_mut().filter(|_| is_typed("workdir"));
+        let paths = typed_paths.into_iter().filter(|(is_typed, _)| *is_typed);
+        for path in paths.flat_map(|(_, paths)| paths).chain(directory) {
+            // They mean what they meant where they were typed.
+            *path = self.moved_from.join(&*path);
+        }
+        Ok(complete)
+    }
+
+    /// What the file says of a service and of everything else.
+    pub fn settings<'a>(
+        &'a self,
+        service: Option<&'a Service>,
+    ) -> impl Iterator<Item = &'a Setting> {
+        let Config { watch, output, .. } = &self.config;
+        watch.iter().chain(output).chain(service.into_iter().flat_map(|service| &service.settings))
+    }
+
+    /// The line that something is written in.
+    pub fn line(&self, place: &Place) -> usize {
+        let before = self.text.as_bytes().iter().take(place.0.start);
+        before.filter(|byte| **byte == b'\n').count() + 1
+    }
+
+    /// One sentence on what was read.
+    pub fn sentence(&self) -> String {
+        let file = text::path(&self.file);
+        match &self.moved_to {
+            Some(directory) => {
+                format!("configured by {file} in {}, and works there", text::path(directory))
+            }
+            None => format!("configured by {file}"),
+        }
+    }
+}
+
+impl Typed {
+    /// The options that were given, on the command line or in the environment.
+    fn options(&self) -> impl Iterator<Item = &str> {
+        let is_typed = |id: &&clap::Id| {
+            let source = self.matches.value_source(id.as_str());
+            matches!(source, Some(ValueSource::CommandLine | ValueSource::EnvVariable))
+        };
+        self.matches.ids().filter(is_typed).map(clap::Id::as_str)
+    }
+}

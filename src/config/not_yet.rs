@@ -1,0 +1,47 @@
+//! What can be written and is not done yet. It is refused at the start, so that nobody waits for
+//! it; each of these goes when what it is about is there.
+
+use super::model::{Config, Place};
+use super::problem::Problem;
+
+/// What a configuration asks for that is not there.
+pub fn not_yet(config: &Config) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut refuse = |place: &Place, what: &str, instead: &str| {
+        problems.push(Problem::new(&place.0, what).with_help(Some(instead.to_owned())));
+    };
+    for service in config.services.iter().skip(1) {
+        refuse(
+            &service.name.place,
+            "a second service is not run yet",
+            "leave one in this file, and run another stakeout with `-c` for the other",
+        );
+    }
+    for name in config.services.iter().flat_map(|service| &service.depends_on) {
+        refuse(&name.place, "`depends-on` does nothing yet", "leave it out");
+    }
+    for setting in config.services.iter().flat_map(|service| &service.filter) {
+        refuse(
+            &setting.place,
+            "the `watch` of a service is not followed yet",
+            "write it into [watch], which all changes go by",
+        );
+    }
+    for rule in &config.rules {
+        refuse(
+            &rule.name.place,
+            "rules are not followed yet",
+            "leave it out; `exclude` in [watch] ignores paths, and `signal` or `reload` in \
+             [service.NAME] say what every change leads to",
+        );
+    }
+    if let Some(follow) = config.follow_symlinks.as_ref().filter(|follow| follow.value) {
+        refuse(
+            &follow.place,
+            "links that lead out of the roots are not followed yet",
+            "add what they lead to, to `paths` in [watch]",
+        );
+    }
+    problems.sort_by_key(|problem| problem.at.start);
+    problems
+}

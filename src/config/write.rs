@@ -1,0 +1,136 @@
+//! Configurations as the text of a stakeout.toml.
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use super::keys::{Key, Shape};
+use super::model::{Action, Config, Given, Kind, Rule, Service, Setting};
+
+/// One line of a section: a key, its value, and a comment behind it.
+pub type Line = (String, Value, String);
+
+/// A section with its lines, in which `comment` follows.
+pub fn section(name: &str, lines: &[Line]) -> String {
+    let mut text = format!("[{name}]\n");
+    for (key, value, comment) in lines {
+        let said = format!("{key} = {}", toml(value));
+        _ = match comment.as_str() {
+            "" => writeln!(text, "{said}"),
+            comment => writeln!(text, "{said:<40} # {comment}"),
+        };
+    }
+    text
+}
+
+/// The value of a key in the shape that a file has it in; `is_line` says that a command is one
+/// text for a shell.
+pub fn shaped(key: &Key, values: &[String], is_line: bool) -> Value {
+    let first = || values.first().cloned().unwrap_or_default();
+    match key.shape {
+        Shape::One => first().into(),
+        Shape::Flag => (first() == "true").into(),
+        Shape::Command if is_line => values.join(" ").into(),
+        Shape::Many | Shape::Command => values.into(),
+        Shape::Variables => {
+            let pairs = values.iter().filter_map(|value| value.split_once('='));
+            pairs.map(|(name, value)| (name.to_owned(), Value::from(value))).collect()
+        }
+    }
+}
+
+/// What `[watch]` says that stands for no option.
+pub fn beside_watch(config: &Config) -> Vec<(String, Value)> {
+    let follow = config.follow_symlinks.as_ref();
+    follow.map(|follow| ("follow-symlinks".into(), follow.value.into())).into_iter().collect()
+}
+
+/// What a service says that stands for no option.
+pub fn beside_service(service: &Service) -> Vec<(String, Value)> {
+    let mut pairs = Vec::new();
+    if !service.depends_on.is_empty() {
+        let names = service.depends_on.iter().map(|name| name.value.clone());
+        pairs.push(("depends-on".into(), names.collect::<Vec<_>>().into()));
+    }
+    if let Some(essential) = &service.essential {
+        pairs.push(("essential".into(), essential.value.into()));
+    }
+    if !service.filter.is_empty() {
+        let filter = service.filter.iter();
+        let filter = filter.map(|setting| (setting.key.name.to_owned(), setting.value()));
+        pairs.push(("watch".into(), filter.collect()));
+    }
+    pairs
+}
+
+/// What a rule says.
+pub fn rule(rule: &Rule) -> Vec<(String, Value)> {
+    let mut pairs = vec![("match".to_owned(), json!(rule.globs))];
+    let kinds = Kind::ALL.into_iter().filter(|(_, kind)| rule.kinds.contains(kind));
+    let kinds: Vec<&str> = kinds.map(|(name, _)| name).collect();
+    if kinds.len() < Kind::ALL.len() {
+        pairs.push(("kinds".into(), json!(kinds)));
+    }
+    pairs.push(("action".into(), rule.action.name().into()));
+    if let Action::Signal(signal, _) = &rule.action {
+        pairs.push(("signal".into(), json!(signal)));
+    }
+    if let Action::Run(run) = &rule.action {
+        pairs.push(("run".into(), json!(run)));
+    }
+    if let Some(service) = rule.action.service() {
+        pairs.push(("service".into(), json!(service.value)));
+    }
+    pairs
+}
+
+impl Setting {
+    /// The value in the shape that a file has it in.
+    pub fn value(&self) -> Value {
+        shaped(self.key, self.values(), matches!(self.given, Given::One(_)))
+    }
+}
+
+/// A value as TOML, in one line.
+fn toml(value: &Value) -> String {
+    match value {
+        Value::String(text) => quoted(text),
+        Value::Array(items) => {
+            format!("[{}]", items.iter().map(toml).collect::<Vec<_>>().join(", "))
+        }
+        Value::Object(pairs) => {
+            let pairs = pairs.iter().map(|(key, value)| format!("{} = {}", name(key), toml(value)));
+            format!("{{ {} }}", pairs.collect::<Vec<_>>().join(", "))
+        }
+        other => other.to_string(),
+    }
+}
+
+/// A key of a table, or a part of a section's name.
+pub fn name(key: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    match !key.is_empty() && key.chars().all(is_plain) {
+        true => key.to_owned(),
+        false => quoted(key),
+    }
+}
+
+/// A text in quotes: single ones where that saves backslashes.
+fn quoted(text: &str) -> String {
+    let has_control = text.chars().any(char::is_control);
+    if text.contains(['"', '\\']) && !text.contains('\'') && !has_control {
+        return format!("'{text}'");
+    }
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        _ = match c {
+            '"' | '\\' => write!(quoted, "\\{c}"),
+            '\n' => write!(quoted, "\\n"),
+            '\t' => write!(quoted, "\\t"),
+            c if c.is_control() => write!(quoted, "\\u{:04X}", u32::from(c)),
+            c => write!(quoted, "{c}"),
+        };
+    }
+    quoted.push('"');
+    quoted
+}
