@@ -10,13 +10,13 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
 
-use super::config;
 use super::install::Install;
 use super::on_change::OnChange;
 use super::remote::{Control, Logs, StatusArgs};
 use super::serving::Serving;
 use super::smoke::Smoke;
 use super::values::{duration, interval, size, thousandths, variable};
+use super::{config, init};
 use crate::process::{User, routing, signals};
 
 /// Watch a source tree by looking at it, and restart a program when it changed.
@@ -28,7 +28,7 @@ use crate::process::{User, routing, signals};
     version,
     args_conflicts_with_subcommands = true,
     args_override_self = true,
-    override_usage = "stakeout [OPTIONS] [-- COMMAND...]\n       stakeout scan [OPTIONS] [PATH]\n       stakeout config [--json | --schema] [OPTIONS] [-- COMMAND...]",
+    override_usage = "stakeout [OPTIONS] [-- COMMAND...]\n       stakeout scan [OPTIONS] [PATH]\n       stakeout config [--json | --schema] [OPTIONS] [-- COMMAND...]\n       stakeout init [--from .air.toml] [--force]",
     after_help = EXAMPLES,
     max_term_width = 100
 )]
@@ -219,7 +219,8 @@ pub struct Cli {
 
     /// Set the variables of this file for the program, written as for docker: KEY=VALUE lines
     ///
-    /// May be given several times; in the variable, paths are separated by colons.
+    /// May be given several times; in the variable, paths are separated by colons. With a `-` before
+    /// its path, a file need not be there.
     #[arg(long, value_name = "PATH", env = "STAKEOUT_ENV_FILE", help_heading = "Running")]
     pub env_file: Vec<PathBuf>,
 
@@ -307,6 +308,7 @@ impl Cli {
 pub enum Subcommand {
     Scan(Scan),
     Config(config::Args),
+    Init(init::Args),
     Smoke(Smoke),
     Status(StatusArgs),
     /// Restart the program of the stakeout that watches here

@@ -37,6 +37,9 @@ pub fn config(args: &Args, words: Vec<OsString>) -> Result<u8, Failure> {
         true => pretty(&config::schema(&Options::new(args::definitions()))),
         false => {
             let effective = Effective::of(&without_ours(words))?;
+            if let Some(warning) = effective.source.as_ref().and_then(Source::warning) {
+                _ = writeln!(io::stderr(), "stakeout: {warning}");
+            }
             match args.json {
                 true => pretty(&effective.json()),
                 false => effective.toml(),

@@ -3,7 +3,8 @@
 //! A file's values become the defaults of the options, so clap finds the strongest one and knows
 //! where it came from.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -11,6 +12,7 @@ use clap::parser::ValueSource;
 
 use super::Failure;
 use super::args::{self, Cli, Typed};
+use crate::config::air::{self, Import};
 use crate::config::{
     self, Config, Given, Language, Options, Place, Problems, Service, Setting, find,
 };
@@ -27,6 +29,8 @@ pub struct Source {
     moved_from: PathBuf,
     pub text: String,
     pub config: Config,
+    /// Keys of air that have no meaning here.
+    pub passed_over: Vec<String>,
 }
 
 impl Source {
@@ -57,8 +61,15 @@ impl Source {
             .with_context(|| format!("cannot read the configuration file {shown}"))
             .map_err(Failure::usage)?;
         let options = Options::new(args::definitions());
-        match config::read(&text, Language::of(&file), &options) {
-            Ok(config) => Ok(Some(Self { file, moved_to, moved_from, text, config })),
+        let read = match find::is_air(&file) {
+            true => air::import(&text, &options),
+            false => config::read(&text, Language::of(&file), &options)
+                .map(|config| Import { config, passed_over: Vec::new() }),
+        };
+        match read {
+            Ok(Import { config, passed_over }) => {
+                Ok(Some(Self { file, moved_to, moved_from, text, config, passed_over }))
+            }
             Err(list) => Err(Failure::usage(Problems { file, text, list })),
         }
     }
@@ -103,7 +114,15 @@ impl Source {
         let paths = typed_paths.into_iter().filter(|(is_typed, _)| *is_typed);
         for path in paths.flat_map(|(_, paths)| paths).chain(directory) {
             // They mean what they meant where they were typed.
-            *path = self.moved_from.join(&*path);
+            *path = match path.as_os_str().as_bytes() {
+                // Of a file of variables that need not be there.
+                [b'-', rest @ ..] => {
+                    let mut optional = OsString::from("-");
+                    optional.push(self.moved_from.join(OsStr::from_bytes(rest)));
+                    optional.into()
+                }
+                _ => self.moved_from.join(&*path),
+            };
         }
         Ok(complete)
     }
@@ -121,6 +140,13 @@ impl Source {
     pub fn line(&self, place: &Place) -> usize {
         let before = self.text.as_bytes().iter().take(place.0.start);
         before.filter(|byte| **byte == b'\n').count() + 1
+    }
+
+    /// What of an .air.toml does nothing here, in one sentence.
+    pub fn warning(&self) -> Option<String> {
+        let file = text::path(&self.file);
+        let keys = self.passed_over.join(", ");
+        (!keys.is_empty()).then(|| format!("of {file}, this has no meaning here: {keys}"))
     }
 
     /// One sentence on what was read.

@@ -1,21 +1,30 @@
 //! Files of environment variables, written as docker's `--env-file` takes them.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::os::unix::ffi::OsStringExt;
+use std::io::ErrorKind;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
 use anyhow::{Context, bail};
 
 use crate::ui::text;
 
-/// The variables that a file sets.
+/// The variables that a file sets; none if its name begins with `-` and it is not there, as in
+/// EnvironmentFile= of systemd.exec(5).
 ///
 /// # Errors
 /// When it cannot be read, or has a line that is no variable.
 pub fn read(path: &Path) -> anyhow::Result<Vec<(OsString, OsString)>> {
+    let (path, is_optional) = match path.as_os_str().as_bytes() {
+        [b'-', rest @ ..] => (Path::new(OsStr::from_bytes(rest)), true),
+        _ => (path, false),
+    };
     let shown = text::path(path);
-    let bytes = fs::read(path).with_context(|| format!("cannot read the env file {shown}"))?;
+    let bytes = match fs::read(path) {
+        Err(error) if is_optional && error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.with_context(|| format!("cannot read the env file {shown}"))?,
+    };
     parse(&bytes).with_context(|| format!("in the env file {shown}"))
 }
 

@@ -5,6 +5,7 @@ mod args;
 mod config;
 mod effective;
 mod env_file;
+mod init;
 mod install;
 mod on_change;
 mod remote;
@@ -57,6 +58,7 @@ fn call(words: Vec<OsString>, typed: Typed) -> Result<u8, Failure> {
     let Some(subcommand) = &typed.cli.subcommand else { return run::run(&words, typed) };
     let request = match subcommand {
         Subcommand::Config(args) => return config::config(args, words),
+        Subcommand::Init(args) => return init::init(args),
         Subcommand::Smoke(args) => return smoke::smoke(args),
         Subcommand::Scan(args) => return scan::scan(args),
         Subcommand::Install(args) => return install::install(args),

@@ -30,6 +30,9 @@ pub fn run(words: &[OsString], typed: Typed) -> Result<u8, Failure> {
     let log = Log::new(setup::level(cli))?;
     if let Some(source) = source {
         log.write(Level::Event, source.sentence());
+        if let Some(warning) = source.warning() {
+            log.write(Level::Problem, warning);
+        }
     }
     let control = listen(&cli.control.place(), &log).map_err(Failure::usage)?;
     let what = setup::setup(cli, control).map_err(Failure::usage)?;

@@ -8,6 +8,7 @@
 //! makes a tree of values that know where they stand, and `read` holds that tree against the `keys`
 //! there are. Both are pure: text in, a [`Config`] or [`Problems`] out.
 
+pub mod air;
 pub mod find;
 mod keys;
 mod model;

@@ -25,12 +25,20 @@ impl Options {
         self.0.get_arguments().find(|arg| arg.get_id() == option)
     }
 
+    /// What one is for, in a sentence.
+    pub(super) fn about(&self, option: &str) -> Option<String> {
+        Some(self.get(option)?.get_help()?.to_string())
+    }
+
     /// Tries a value as if it were typed.
     pub(super) fn check(&self, option: &str, value: &str) -> Result<(), Refusal> {
         if value.contains('\0') {
             return Err(Refusal { why: "it contains a NUL byte".into(), instead: None });
         }
-        let Some(long) = self.get(option).and_then(Arg::get_long) else { return Ok(()) };
+        // What is no option, or only on or off, takes anything that is of the right shape.
+        let takes_values = |arg: &&Arg| arg.get_action().takes_values();
+        let definition = self.get(option).filter(takes_values);
+        let Some(long) = definition.and_then(Arg::get_long) else { return Ok(()) };
         let words = ["stakeout".to_owned(), format!("--{long}={value}")];
         match self.0.clone().try_get_matches_from(words) {
             Ok(_) => Ok(()),

@@ -1,7 +1,6 @@
 //! The JSON Schema of a configuration file, made from the keys and the definitions of the options,
 //! so that it cannot fall behind them.
 
-use clap::builder::StyledStr;
 use serde_json::{Map, Value, json};
 
 use super::keys::{self, Key, Shape};
@@ -94,7 +93,7 @@ fn property(key: &Key, options: &Options) -> Value {
             "additionalProperties": { "type": ["string", "number", "boolean"] },
         }),
     };
-    if let Some(about) = definition.and_then(clap::Arg::get_help).map(StyledStr::to_string) {
+    if let Some(about) = options.about(key.option) {
         property["description"] = about.into();
     }
     property

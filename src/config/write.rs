@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::keys::{Key, Shape};
 use super::model::{Action, Config, Given, Kind, Rule, Service, Setting};
+use super::options::Options;
 
 /// One line of a section: a key, its value, and a comment behind it.
 pub type Line = (String, Value, String);
@@ -21,6 +22,59 @@ pub fn section(name: &str, lines: &[Line]) -> String {
         };
     }
     text
+}
+
+/// A whole file, in which each key is preceded by what it is for.
+pub fn document(config: &Config, options: &Options) -> String {
+    let about = |settings: &[Setting]| -> Vec<(Option<String>, String, Value)> {
+        let lines = settings.iter().map(|setting| {
+            let about = options.about(setting.key.option);
+            (about, setting.key.name.to_owned(), setting.value())
+        });
+        lines.collect()
+    };
+    let alone = |pairs: Vec<(String, Value)>| {
+        pairs.into_iter().map(|(key, value)| (None, key, value)).collect::<Vec<_>>()
+    };
+    let mut sections = Vec::new();
+    let watch = [about(&config.watch), alone(beside_watch(config))].concat();
+    sections.push(("watch".to_owned(), watch));
+    for service in &config.services {
+        let lines = [about(&service.settings), alone(beside_service(service))].concat();
+        sections.push((format!("service.{}", name(&service.name.value)), lines));
+    }
+    for one in &config.rules {
+        sections.push((format!("rule.{}", name(&one.name.value)), alone(rule(one))));
+    }
+    sections.push(("output".to_owned(), about(&config.output)));
+    let mut text = String::new();
+    for (section, lines) in sections.iter().filter(|(_, lines)| !lines.is_empty()) {
+        text += &format!("\n[{section}]\n");
+        for (about, key, value) in lines {
+            for line in about.iter().flat_map(|about| wrapped(about)) {
+                text += &format!("# {line}\n");
+            }
+            text += &format!("{key} = {}\n", toml(value));
+        }
+    }
+    text
+}
+
+/// Lines of no more than this many characters, as far as words allow.
+fn wrapped(text: &str) -> Vec<String> {
+    const WIDTH: usize = 90;
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.len() + 1 + word.len() <= WIDTH => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 /// The value of a key in the shape that a file has it in; `is_line` says that a command is one

@@ -1,5 +1,6 @@
 //! Configuration files: what they mean, and what is said of mistakes in them.
 
+mod air;
 mod keys;
 mod problems;
 mod random;
