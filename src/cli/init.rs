@@ -7,10 +7,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow};
 
 use super::{Failure, args};
-use crate::config::{Options, Problems, air, find, write};
+use crate::config::{Options, Problems, air, detect, find, write};
 use crate::ui::text;
 
 /// Write a stakeout.toml for what is here.
+///
+/// Known by their files are projects in Go, Rust, Java, PHP, Ruby, Python, JavaScript, C and C++,
+/// and what CMake and make build.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Write what this .air.toml means
@@ -26,9 +29,14 @@ const FILE: &str = "stakeout.toml";
 
 /// Writes it.
 pub fn init(args: &Args) -> Result<u8, Failure> {
-    let text = match &args.from {
-        Some(file) => from_air(file)?,
-        None => return Err(Failure::usage(anyhow!("--from is needed; name an .air.toml"))),
+    let (text, what) = match &args.from {
+        Some(file) => (from_air(file)?, format!("as {} has it", text::path(file))),
+        None => {
+            let project = detect::detect(Path::new("."));
+            let what = project.as_ref().map(|project| format!("for {}", project.what));
+            let what = what.unwrap_or("in which `run` has to be written still".into());
+            (write::beginning(project.as_ref()), what)
+        }
     };
     // A new file, unless it was said that it may be an old one: nobody's work is written over.
     let mut options = File::options();
@@ -44,7 +52,7 @@ pub fn init(args: &Args) -> Result<u8, Failure> {
         _ => anyhow!("cannot write {FILE}: {error}").into(),
     });
     file?.write_all(text.as_bytes()).with_context(|| format!("cannot write {FILE}"))?;
-    _ = writeln!(io::stderr(), "stakeout: wrote {FILE}; `stakeout` goes by it now");
+    _ = writeln!(io::stderr(), "stakeout: wrote {FILE}, {what}");
     Ok(0)
 }
 

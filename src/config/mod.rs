@@ -9,6 +9,7 @@
 //! there are. Both are pure: text in, a [`Config`] or [`Problems`] out.
 
 pub mod air;
+pub mod detect;
 pub mod find;
 mod keys;
 mod model;

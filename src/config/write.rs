@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
+use super::detect::Project;
 use super::keys::{Key, Shape};
 use super::model::{Action, Config, Given, Kind, Rule, Service, Setting};
 use super::options::Options;
@@ -51,22 +52,94 @@ pub fn document(config: &Config, options: &Options) -> String {
     for (section, lines) in sections.iter().filter(|(_, lines)| !lines.is_empty()) {
         text += &format!("\n[{section}]\n");
         for (about, key, value) in lines {
-            for line in about.iter().flat_map(|about| wrapped(about)) {
-                text += &format!("# {line}\n");
-            }
+            text += &commented(about.as_deref().unwrap_or_default());
             text += &format!("{key} = {}\n", toml(value));
         }
     }
     text
 }
 
+/// A file to begin with: what is known of a project, and what else one may want, as comments.
+pub fn beginning(project: Option<&Project>) -> String {
+    let unknown = Project { what: "nothing that is known here".into(), ..Project::default() };
+    let Project { what, exts, exclude, build, outputs, run, note } = project.unwrap_or(&unknown);
+    let none = Vec::<String>::new;
+    // What a key is for, the key, its value, and an example where it has none.
+    let watch = [
+        (
+            "What counts; what .gitignore names, node_modules and the like are left out already.",
+            "exts",
+            json!(exts),
+            r#"["py", "html"]"#,
+        ),
+        ("", "exclude", json!(exclude), r#"["docs/"]"#),
+    ];
+    let run_about =
+        ["The program: words, or one text for a shell.", note.unwrap_or_default()].join(" ");
+    let service = [
+        (
+            "Run by a shell before the program, and on each change; if it fails, what runs goes on.",
+            "build",
+            json!(build),
+            r#"["make"]"#,
+        ),
+        (
+            "What that writes, which is no change.",
+            "build-outputs",
+            json!(outputs),
+            r#"["/build/"]"#,
+        ),
+        (&run_about, "run", json!(run), r#"["./server"]"#),
+        (
+            "Variables for it; with a - before its name, a file need not be there.",
+            "env",
+            json!(none()),
+            r#"{ PORT = "8000" }"#,
+        ),
+        ("", "env-file", json!(none()), r#"["-.env"]"#),
+        (
+            "How it is asked to stop, and how long that may take.",
+            "stop-signal",
+            json!(none()),
+            r#""SIGTERM""#,
+        ),
+        ("", "stop-timeout", json!(none()), r#""8s""#),
+        (
+            "A socket that stays open over restarts, for programs that take one as from systemd.",
+            "listen",
+            json!(none()),
+            r#""8000""#,
+        ),
+    ];
+    let head = format!(
+        "For {what}. `stakeout config` prints what is in effect, and why; `stakeout config \
+         --schema` prints all keys."
+    );
+    let mut text = commented(&head);
+    for (section, lines) in [("watch", &watch[..]), ("service.app", &service[..])] {
+        text += &format!("\n[{section}]\n");
+        for (about, key, value, example) in lines {
+            text += &commented(about);
+            text += &match value.as_array().is_some_and(Vec::is_empty) {
+                true => format!("# {key} = {example}\n"),
+                false => format!("{key} = {}\n", toml(value)),
+            };
+        }
+    }
+    text
+}
+
+/// A text as lines of comments.
+fn commented(text: &str) -> String {
+    wrapped(text).iter().map(|line| format!("# {line}\n")).collect()
+}
+
 /// Lines of no more than this many characters, as far as words allow.
 fn wrapped(text: &str) -> Vec<String> {
     const WIDTH: usize = 90;
-    let mut lines = vec![String::new()];
+    let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {
-            Some(line) if line.is_empty() => line.push_str(word),
             Some(line) if line.len() + 1 + word.len() <= WIDTH => {
                 line.push(' ');
                 line.push_str(word);
