@@ -5,8 +5,8 @@ use stakeout::config::{OUTPUT, SERVICE, Shape, WATCH, schema};
 
 use super::options;
 
-/// What is said of one start and not of a project.
-const ONLY_TYPED: [&str; 4] = ["help", "version", "config", "no_watch"];
+/// What is said of one start and not of a project; `control` also by who asks, and reads no file.
+const ONLY_TYPED: [&str; 5] = ["help", "version", "config", "control", "no_watch"];
 
 #[test]
 fn every_option_has_a_key_and_every_key_an_option() {
