@@ -12,6 +12,7 @@ use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
 
 use super::install::Install;
 use super::on_change::OnChange;
+use super::output::Output;
 use super::remote::{Control, Logs, StatusArgs};
 use super::serving::Serving;
 use super::smoke::Smoke;
@@ -236,34 +237,8 @@ pub struct Cli {
     )]
     pub env: Vec<String>,
 
-    /// Clear the terminal on each change
-    #[arg(
-        long,
-        env = "STAKEOUT_CLEAR",
-        value_parser = BoolishValueParser::new(),
-        help_heading = "Output"
-    )]
-    pub clear: bool,
-
-    /// Say only what is wrong
-    #[arg(
-        short,
-        long,
-        env = "STAKEOUT_QUIET",
-        value_parser = BoolishValueParser::new(),
-        help_heading = "Output"
-    )]
-    pub quiet: bool,
-
-    /// Say more; stronger than --quiet
-    #[arg(
-        short,
-        long,
-        env = "STAKEOUT_VERBOSE",
-        value_parser = BoolishValueParser::new(),
-        help_heading = "Output"
-    )]
-    pub verbose: bool,
+    #[command(flatten)]
+    pub output: Output,
 
     /// Judge larger files by their size and times alone, for example 1GiB; none reads all
     #[arg(

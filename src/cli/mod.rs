@@ -1,4 +1,4 @@
-//! The command line: what can be typed (`args`; `on_change` and `serving` are parts of it), what it
+//! The command line: what can be typed (`args`; `on_change`, `serving` and `output` are parts of it), what it
 //! means (`setup`), and one file for each subcommand.
 
 mod args;
@@ -8,6 +8,7 @@ mod env_file;
 mod init;
 mod install;
 mod on_change;
+mod output;
 mod remote;
 mod run;
 mod scan;

@@ -11,7 +11,7 @@ use super::{Failure, setup};
 use crate::control::{Place, Server};
 use crate::dispatch::Dispatcher;
 use crate::scan::{Scanner, reason};
-use crate::ui::{Level, Log, text};
+use crate::ui::{Kind, Line, Log, text};
 
 /// Watches until it is told to end; gives the status to exit with.
 pub fn run(words: &[OsString], typed: Typed) -> Result<u8, Failure> {
@@ -27,11 +27,12 @@ pub fn run(words: &[OsString], typed: Typed) -> Result<u8, Failure> {
             Some(plan)
         }
     };
-    let log = Log::new(setup::level(cli))?;
+    let log = Log::new(cli.output.level(), cli.output.style())?;
     if let Some(source) = source {
-        log.write(Level::Event, source.sentence());
+        let line = Line::event(Kind::Configured, source.sentence());
+        log.write(line.with("file", text::path(&source.file)));
         if let Some(warning) = source.warning() {
-            log.write(Level::Problem, warning);
+            log.write(Line::problem(Kind::Configured, warning));
         }
     }
     let control = listen(&cli.control.place(), &log).map_err(Failure::usage)?;
@@ -56,7 +57,8 @@ pub fn listen(place: &Place, log: &Log) -> anyhow::Result<Option<Server>> {
         Ok(server) => {
             if let Some(server) = &server {
                 let path = text::path(server.path());
-                log.write(Level::Detail, format!("taking requests at {path}"));
+                let line = Line::detail(Kind::Control, format!("taking requests at {path}"));
+                log.write(line.with("path", path));
             }
             return Ok(server);
         }
@@ -82,6 +84,6 @@ pub fn listen(place: &Place, log: &Log) -> anyhow::Result<Option<Server>> {
             .to_owned(),
         false => format!("no requests are taken: {}; give a --control", reason(&error)),
     };
-    log.write(Level::Detail, line);
+    log.write(Line::detail(Kind::Control, line));
     Ok(None)
 }

@@ -19,7 +19,6 @@ use crate::process::routing::Routing;
 use crate::process::{Program, Socket, Stdin};
 use crate::ready::Probe;
 use crate::scan::{GlobError, Plan, Root, Selection};
-use crate::ui::Level;
 use crate::watch::{Interval, Mode, Timing};
 
 /// What to scan, of these roots. `outputs` is left out as well.
@@ -58,6 +57,7 @@ pub fn setup(cli: &Cli, control: Option<Server>) -> anyhow::Result<Setup> {
     };
     Ok(Setup {
         service: Spec {
+            name: None,
             sockets: sockets(cli)?,
             ready: cli.serving.ready.clone(),
             probe: probe(cli)?,
@@ -76,7 +76,7 @@ pub fn setup(cli: &Cli, control: Option<Server>) -> anyhow::Result<Setup> {
             // Fails where there is no controlling terminal (tty(4)).
             has_terminal: File::open("/dev/tty").is_ok(),
         },
-        clear: cli.clear && termios::isatty(stdio::stderr()),
+        clear: cli.output.clear && termios::isatty(stdio::stderr()),
         control,
     })
 }
@@ -93,15 +93,6 @@ pub fn roots(cli: &Cli) -> Vec<PathBuf> {
         roots.push(Path::new(".").to_path_buf());
     }
     roots
-}
-
-/// How much to say.
-pub fn level(cli: &Cli) -> Level {
-    match (cli.verbose, cli.quiet) {
-        (true, _) => Level::Detail,
-        (false, true) => Level::Problem,
-        (false, false) => Level::Event,
-    }
 }
 
 fn command(cli: &Cli) -> anyhow::Result<Vec<OsString>> {

@@ -78,7 +78,7 @@ pub fn smoke(smoke: &Smoke) -> Result<u8, Failure> {
             "what says that the program is ready? Give --ready, for example --ready tcp:8080"
         )));
     }
-    let log = Log::new(setup::level(&cli))?;
+    let log = Log::new(cli.output.level(), cli.output.style())?;
     let control = run::listen(&cli.control.place(), &log).map_err(Failure::usage)?;
     let mut what = setup::setup(&cli, control).map_err(Failure::usage)?;
     let steps = setup::checks(&cli, &smoke.check).map_err(Failure::usage)?;

@@ -81,8 +81,14 @@ pub const SERVICE: &[Key] = &[
 ];
 
 /// What `[output]` may say.
-pub const OUTPUT: &[Key] =
-    &[flag("clear", "clear"), flag("quiet", "quiet"), flag("verbose", "verbose")];
+pub const OUTPUT: &[Key] = &[
+    flag("clear", "clear"),
+    flag("quiet", "quiet"),
+    flag("verbose", "verbose"),
+    one("log-format", "log_format"),
+    flag("log-time", "log_time"),
+    one("color", "color"),
+];
 
 /// What the `watch` of a service may say: which changes are its own.
 pub(super) const FILTER: &[Key] =

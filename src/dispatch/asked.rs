@@ -7,7 +7,7 @@ use super::service::Service;
 use super::{Board, Dispatcher};
 use crate::control::{Answer, Call, Program, Request as Asked, SCHEMA, State, Status};
 use crate::engine::{Event, Phase, Request};
-use crate::ui::{Level, text};
+use crate::ui::{Kind, Line, text};
 
 impl Dispatcher {
     /// Answers a request.
@@ -41,14 +41,14 @@ impl Dispatcher {
 
     /// Does what someone asks for.
     pub(super) fn request(&mut self, request: Request) {
-        let line = match request {
-            Request::Restart => "asked to restart the program",
-            Request::Build => "asked for what a change leads to",
-            Request::Pause => "paused: changes wait until it is resumed",
-            Request::Resume => "resumed",
-            Request::Stop => "asked to stop",
+        let (name, line) = match request {
+            Request::Restart => ("restart", "asked to restart the program"),
+            Request::Build => ("build", "asked for what a change leads to"),
+            Request::Pause => ("pause", "paused: changes wait until it is resumed"),
+            Request::Resume => ("resume", "resumed"),
+            Request::Stop => ("stop", "asked to stop"),
         };
-        self.shared.log.write(Level::Event, line);
+        self.shared.log.write(Line::event(Kind::Asked, line).with("request", name));
         self.tell(Event::Requested(request));
     }
 }
@@ -89,7 +89,7 @@ impl Service {
     }
 }
 
-fn state(phase: Phase) -> State {
+pub(super) fn state(phase: Phase) -> State {
     match phase {
         Phase::Waiting => State::Waiting,
         Phase::Starting => State::Starting,

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use crate::control::{Changes, Silence, Watching};
+use crate::tree::{Change, Entry};
 use crate::ui::{describe, text};
-use crate::watch::Report;
+use crate::watch::{Mode, Report, SAFETY_NET, Timing, TrustVerdict};
 
 /// What the watcher has said, as far as it still holds.
 #[derive(Debug, Default)]
@@ -19,11 +20,19 @@ pub(super) struct Board {
     /// Roots that do not answer, and since when.
     silent: BTreeMap<PathBuf, SystemTime>,
     unreadable: BTreeSet<PathBuf>,
+    /// Whether it was asked for to do without events; then it is not known what is a share.
+    is_polling: bool,
+    /// Whether a root is on a share, the clock of which is another one's.
+    has_share: bool,
     /// What changed last.
     pub(super) changes: Option<Changes>,
 }
 
 impl Board {
+    pub(super) fn new(timing: Timing) -> Self {
+        Self { is_polling: matches!(timing.mode, Mode::Poll), ..Self::default() }
+    }
+
     /// Takes note of what the watcher says.
     pub(super) fn take(&mut self, report: &Report) {
         match report {
@@ -44,12 +53,36 @@ impl Board {
                 self.silent.insert(path.clone(), since.unwrap_or(SystemTime::UNIX_EPOCH));
             }
             Report::Answers { path, .. } => _ = self.silent.remove(path),
+            Report::Trust { verdict, .. } => {
+                self.has_share |= matches!(verdict, TrustVerdict::Share | TrustVerdict::Missed);
+            }
             Report::Unwatchable { .. }
             | Report::Failed
             | Report::Baseline { .. }
-            | Report::Trust { .. }
             | Report::Unheard { .. } => {}
         }
+    }
+
+    /// How long after the first of these changes it was noticed, if that can be told: by the time
+    /// that this kernel has given to a file, which means nothing on a share.
+    pub(super) fn detection(
+        &self,
+        changes: &[Change],
+        settling: Duration,
+        now: SystemTime,
+    ) -> Option<Duration> {
+        let noticed = now.checked_sub(settling)?;
+        let changed = |change: &Change| {
+            let (Change::Created { entry, .. } | Change::Modified { entry, .. }) = change else {
+                return None;
+            };
+            let Entry::File(file) = entry else { return None };
+            let since = Duration::from_nanos(u64::try_from(file.stamp.ctime).ok()?);
+            noticed.duration_since(SystemTime::UNIX_EPOCH + since).ok()
+        };
+        let is_known = !self.is_polling && !self.has_share;
+        let took = changes.iter().filter(|_| is_known).filter_map(changed);
+        took.filter(|took| *took <= SAFETY_NET).max()
     }
 
     /// Whether the tree was seen.

@@ -15,7 +15,7 @@ use tempfile::{Builder, NamedTempFile};
 use crate::engine::Generation;
 use crate::process::User;
 use crate::tree::Change;
-use crate::ui::{Level, Log};
+use crate::ui::{Kind, Line, Log};
 
 /// What changed since it was last acted on.
 #[derive(Debug, Default)]
@@ -81,7 +81,7 @@ impl Changes {
                          STAKEOUT_CHANGES_FILE; is TMPDIR writable?",
                         crate::scan::reason(&error)
                     );
-                    log.write(Level::Problem, line);
+                    log.write(Line::problem(Kind::NoChangesFile, line));
                 }
                 Err(_) => {}
             }

@@ -7,7 +7,7 @@
 
 use std::io;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::control::{Call, Server};
 use crate::engine::{Event, Exit, Instance};
@@ -16,7 +16,7 @@ use crate::process::routing::{Route, Routing};
 use crate::process::signals::{self, Received, Sender as Origin};
 use crate::process::{Children, Chunk, Program, STOP_TYPED, Stdin};
 use crate::scan::Scanner;
-use crate::ui::{Level, Log, describe, text};
+use crate::ui::{Kind, Line, Log, text};
 use crate::watch::{Report, Timing, watch};
 
 mod asked;
@@ -33,6 +33,7 @@ mod supply;
 mod words;
 
 use board::Board;
+use record::Noticed;
 use service::Service;
 pub use service::Spec;
 pub use smoke::{Check, Checks, Report as SmokeReport};
@@ -128,7 +129,7 @@ impl Dispatcher {
             service,
             shared: Shared { children, log, sender },
             messages,
-            board: Board::default(),
+            board: Board::new(timing),
             control,
             ended: None,
             has_failed: false,
@@ -181,7 +182,8 @@ impl Dispatcher {
         let reaped = self.shared.children.reap();
         if reaped.orphans > 0 {
             let orphans = text::count(reaped.orphans, "orphan");
-            self.shared.log.write(Level::Detail, format!("reaped {orphans}"));
+            let line = Line::detail(Kind::Reaped, format!("reaped {orphans}"));
+            self.shared.log.write(line.with("count", reaped.orphans));
         }
         for (instance, signal) in reaped.stopped {
             self.take_stop(instance, signal);
@@ -235,7 +237,7 @@ impl Dispatcher {
                      is not heard",
                     notice.pid
                 );
-                self.shared.log.write(Level::Detail, line);
+                self.shared.log.write(Line::detail(Kind::BadNotice, line).with("pid", notice.pid));
             }
         }
     }
@@ -262,9 +264,10 @@ impl Dispatcher {
                 if self.clear {
                     self.shared.log.clear_screen();
                 }
-                let detail = format!(" (settled in {})", text::duration(settling));
-                self.shared.log.write(Level::Event, describe(&changes) + &detail);
-                self.service.changed(&changes, &mut self.shared);
+                let detect = self.board.detection(&changes, settling, SystemTime::now());
+                self.say_changes(&changes, detect, settling);
+                let noticed = Noticed { detect, settle: settling };
+                self.service.changed(&changes, noticed, &mut self.shared);
             }
             report => self.say_report(&report),
         }
@@ -288,7 +291,9 @@ impl Dispatcher {
             Route::Pass(sent) => self.tell(Event::Signalled(sent)),
             Route::Drop => {
                 let line = format!("dropped {}", signals::name(signal));
-                self.shared.log.write(Level::Detail, line);
+                self.shared
+                    .log
+                    .write(Line::detail(Kind::Signal, line).with("signal", signals::name(signal)));
             }
         }
         if signal == libc::SIGTSTP {

@@ -6,7 +6,7 @@ use super::supply::STORE;
 use crate::engine::{Event, Instance};
 use crate::process::notify::{Notice, Word};
 use crate::ready::Probe;
-use crate::ui::{Level, text};
+use crate::ui::{Kind, Line, text};
 
 impl Service {
     /// Takes a message from an instance.
@@ -17,7 +17,7 @@ impl Service {
                 "process {pid} has sent {} to NOTIFY_SOCKET that mean nothing; they are passed over",
                 text::count(malformed, "line")
             );
-            shared.log.write(Level::Problem, line);
+            self.log(Line::problem(Kind::BadNotice, line), shared);
         }
         let name = words.iter().find_map(|word| match word {
             Word::Name(name) => Some(name.as_str()),
@@ -27,7 +27,7 @@ impl Service {
             let is_polled = !words.contains(&Word::NoPoll);
             if !self.supply.store(name.unwrap_or("stored"), descriptors, is_polled) {
                 let line = format!("more than {STORE} descriptors are stored; the rest is closed");
-                shared.log.write(Level::Problem, line);
+                self.log(Line::problem(Kind::BadNotice, line), shared);
             }
         }
         if let (true, Some(name)) = (words.contains(&Word::Remove), name) {
@@ -39,7 +39,7 @@ impl Service {
     }
 
     fn take_word(&mut self, instance: Instance, word: Word, shared: &mut Shared) {
-        let (level, line) = match word {
+        let line = match word {
             Word::Ready => {
                 if matches!(self.spec.ready, Some(Probe::Notify)) {
                     self.tell(Event::Ready(instance), shared);
@@ -52,22 +52,25 @@ impl Service {
             Word::WatchdogEvery(every) => return self.supply.feed_every(instance, every),
             Word::Status(status) => {
                 let line = format!("the program says: {}", status.escape_debug());
+                let line = Line::event(Kind::Says, line).with("status", status.as_str());
                 self.status = Some(status);
-                (Level::Event, line)
+                line
             }
             Word::Errno(errno) => {
                 let reason = crate::scan::reason(&std::io::Error::from_raw_os_error(errno));
-                (Level::Problem, format!("the program says that it fails: {reason}"))
+                Line::problem(Kind::Says, format!("the program says that it fails: {reason}"))
+                    .with("errno", errno)
             }
-            Word::Reloading => (Level::Detail, "the program reads its settings again".to_owned()),
-            Word::Stopping => (Level::Detail, "the program says that it is stopping".to_owned()),
+            Word::Reloading => Line::detail(Kind::Says, "the program reads its settings again"),
+            Word::Stopping => Line::detail(Kind::Says, "the program says that it is stopping"),
             Word::Other(line) => {
                 let line = line.escape_debug();
-                (Level::Detail, format!("the program says what is passed over here: {line}"))
+                let line = format!("the program says what is passed over here: {line}");
+                Line::detail(Kind::Says, line)
             }
             // Done by having come this far, and done above.
             Word::Barrier | Word::Store | Word::Remove | Word::Name(_) | Word::NoPoll => return,
         };
-        shared.log.write(level, line);
+        self.log(line, shared);
     }
 }

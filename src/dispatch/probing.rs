@@ -13,7 +13,7 @@ use super::{Message, Shared};
 use crate::engine::{Event, Exit, Instance};
 use crate::process::Given;
 use crate::ready::{self, Probe, Watch};
-use crate::ui::Level;
+use crate::ui::{Kind, Line};
 
 /// How long to wait between two attempts of a command.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -79,7 +79,7 @@ impl Service {
             Err(error) => {
                 let reason = crate::scan::reason(&error);
                 let line = format!("cannot look whether the program is ready: {reason}");
-                return shared.log.write(Level::Problem, line);
+                return self.log(Line::problem(Kind::ProbeFailed, line), shared);
             }
         };
         let next = matches!(probe, Probe::Exec(_)).then(Instant::now);

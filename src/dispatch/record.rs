@@ -1,11 +1,11 @@
 //! What a service has been through, for whoever asks.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::board::millis;
 use crate::control::{Build, BuildResult, Restarts};
 use crate::engine::{Event, Exit, Instance, Note, Request};
-use crate::ui::program;
+use crate::ui::{program, text};
 
 /// Builds, starts and ends so far.
 #[derive(Debug, Default)]
@@ -19,6 +19,25 @@ pub(super) struct Record {
     instance: Option<Instance>,
     /// What led to the next start.
     cause: Cause,
+    timeline: Timeline,
+}
+
+/// How long a change took to be noticed, if that is known, and to settle.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Noticed {
+    pub(super) detect: Option<Duration>,
+    pub(super) settle: Duration,
+}
+
+/// What took how long from a change to the start that it led to, as far as it was needed.
+#[derive(Debug, Default)]
+pub(super) struct Timeline {
+    /// When the first change was made, or noticed, that was not followed by a start yet.
+    changed: Option<Instant>,
+    detect: Option<Duration>,
+    settle: Option<Duration>,
+    build: Option<Duration>,
+    stop: Option<Duration>,
 }
 
 /// What leads to a start.
@@ -45,16 +64,37 @@ impl Record {
         }
     }
 
-    /// The program was started.
-    pub(super) fn started(&mut self, instance: Instance, pid: i32) {
+    /// The program was started; gives what took how long since the change that led to it.
+    pub(super) fn started(&mut self, instance: Instance, pid: i32) -> Timeline {
         self.instance = Some(instance);
         self.pid = Some(pid);
+        let timeline = std::mem::take(&mut self.timeline);
         match std::mem::replace(&mut self.cause, Cause::Failure) {
             Cause::Begin => {}
-            Cause::Change => self.restarts.by_change += 1,
+            Cause::Change => {
+                self.restarts.by_change += 1;
+                return timeline;
+            }
             Cause::Failure => self.restarts.by_failure += 1,
             Cause::Request => self.restarts.by_request += 1,
         }
+        Timeline::default()
+    }
+
+    /// A change has just settled.
+    pub(super) fn settled(&mut self, noticed: Noticed) {
+        let Noticed { detect, settle } = noticed;
+        if self.timeline.changed.is_none() {
+            let before = settle + detect.unwrap_or_default();
+            self.timeline.changed = Instant::now().checked_sub(before);
+            self.timeline.detect = detect;
+        }
+        self.timeline.settle = Some(settle);
+    }
+
+    /// The program was stopped within this time.
+    pub(super) fn stopped(&mut self, took: Duration) {
+        self.timeline.stop = Some(took);
     }
 
     /// An instance of the program ended.
@@ -73,6 +113,38 @@ impl Record {
             Note::BuildCancelled { took } => (BuildResult::Cancelled, took),
             _ => return,
         };
+        self.timeline.build = Some(took);
         self.build = Some(Build { result, took_ms: millis(took), failure });
+    }
+}
+
+impl Timeline {
+    /// `, 614ms after the change (settling 101ms, building 500ms, stopping 12ms)`.
+    pub(super) fn words(&self) -> String {
+        let Some(changed) = self.changed else { return String::new() };
+        let parts = [
+            ("noticing", self.detect),
+            ("settling", self.settle),
+            ("building", self.build),
+            ("stopping", self.stop),
+        ];
+        let parts = parts.into_iter().filter_map(|(part, took)| Some((part, took?)));
+        let parts = parts.map(|(part, took)| format!("{part} {}", text::duration(took)));
+        let parts = parts.collect::<Vec<_>>().join(", ");
+        format!(", {} after the change ({parts})", text::duration(changed.elapsed()))
+    }
+
+    /// The same for programs.
+    pub(super) fn fields(&self) -> impl Iterator<Item = (&'static str, Duration)> {
+        let fields = [
+            ("since_change_ms", self.changed.map(|changed| changed.elapsed())),
+            ("detect_ms", self.detect),
+            ("settle_ms", self.settle),
+            ("build_ms", self.build),
+            ("stop_ms", self.stop),
+        ];
+        // Of a start that was not due to a change, none is told.
+        let is_told = self.changed.is_some();
+        fields.into_iter().filter(move |_| is_told).filter_map(|(name, took)| Some((name, took?)))
     }
 }

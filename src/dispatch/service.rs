@@ -7,22 +7,24 @@ use std::time::{Duration, Instant};
 
 use super::changes::Changes;
 use super::probing::Probing;
-use super::record::Record;
+use super::record::{Noticed, Record};
 use super::smoke::{Checks, Smoke};
 use super::steps::{Printer, Step};
 use super::supply::Supply;
 use super::{Message, Shared};
 use crate::engine::{
-    Action, Echo, Engine, Event, Generation, Instance, NotStarted, Note, OnChange, Policy,
+    Action, Echo, Engine, Event, Generation, Instance, NotStarted, Note, OnChange, Phase, Policy,
 };
 use crate::process::{Given, Output, Program, Socket};
 use crate::ready::Probe;
 use crate::tree::Change;
-use crate::ui::{Level, text};
+use crate::ui::{Kind, Line, text};
 
 /// What to run, and how.
 #[derive(Debug)]
 pub struct Spec {
+    /// What it is called, where there are several.
+    pub name: Option<String>,
     /// The program; without one, changes are only shown, or built.
     pub program: Option<Program>,
     /// The program as it was typed, to be shown.
@@ -80,6 +82,8 @@ pub(super) struct Service {
     /// What the program said of itself last.
     pub(super) status: Option<String>,
     pub(super) has_heard_nonsense: bool,
+    /// What was last said of the engine: its phase, whether it builds, whether it is paused.
+    pub(super) state_said: Option<(Phase, bool, bool)>,
     /// The status to end with, once it is over.
     pub(super) ended: Option<i32>,
 }
@@ -104,6 +108,7 @@ impl Service {
             last_probe: u64::MAX,
             status: None,
             has_heard_nonsense: false,
+            state_said: None,
             engine: Engine::new(spec.policy),
             spec,
             echo: Echo::default(),
@@ -120,8 +125,14 @@ impl Service {
         }
     }
 
+    /// What it is called, where there are several.
+    pub(super) fn name(&self) -> Option<&str> {
+        self.spec.name.as_deref()
+    }
+
     /// The tree settled on other content.
-    pub(super) fn changed(&mut self, changes: &[Change], shared: &mut Shared) {
+    pub(super) fn changed(&mut self, changes: &[Change], noticed: Noticed, shared: &mut Shared) {
+        self.record.settled(noticed);
         self.say_echo(changes, shared);
         self.changes.add(changes);
         self.tell(Event::Changed, shared);
@@ -195,6 +206,9 @@ impl Service {
         if let Event::Exited(instance, exit) = event
             && !is_step
         {
+            if let Some(Stopping { since, .. }) = self.stopping.get(&instance) {
+                self.record.stopped(since.elapsed());
+            }
             self.record.exited(instance, exit);
             self.say_exit(instance, exit, shared);
         }
@@ -230,6 +244,7 @@ impl Service {
         for action in actions {
             self.act(action, shared);
         }
+        self.say_state(shared);
     }
 
     fn act(&mut self, action: Action, shared: &mut Shared) {
@@ -276,12 +291,20 @@ impl Service {
         match started {
             Ok(pid) => {
                 self.started = Some(Instant::now());
-                self.record.started(instance, pid.as_raw_nonzero().get());
                 // Said before it is known whether that works, so that it comes before what the
                 // program says.
                 let command = text::command(&self.spec.command);
-                let line = format!("starting {command} (pid {})", pid.as_raw_nonzero());
-                shared.log.write(Level::Event, line);
+                let pid = pid.as_raw_nonzero().get();
+                let timeline = self.record.started(instance, pid);
+                let mut line = Line::event(
+                    Kind::Starting,
+                    format!("starting {command} (pid {pid}){}", timeline.words()),
+                );
+                for (name, duration) in timeline.fields() {
+                    line = line.with_ms(name, duration);
+                }
+                let line = line.with("command", command).with("pid", pid);
+                self.log(line.with("generation", generation.0), shared);
             }
             Err(error) => {
                 let errno = error.raw_os_error().unwrap_or_default();
@@ -303,7 +326,10 @@ impl Service {
         let user = self.spec.steps[step].program.user();
         let told = self.changes.variables(generation, user, &shared.log);
         let step = &self.spec.steps[step];
-        shared.log.write(Level::Event, format!("building: {}", step.command));
+        let line = Line::event(Kind::Build, format!("building: {}", step.command))
+            .with("command", &*step.command)
+            .with("generation", generation.0);
+        self.log(line, shared);
         let program = step.program.with(&told).unwrap_or_else(|_| step.program.clone());
         let prefix = step.prefix.clone();
         self.run_step(instance, &prefix, &program, shared);
@@ -327,7 +353,7 @@ impl Service {
         });
         match begun {
             Ok(output) => {
-                let printer = Printer::new(prefix);
+                let printer = Printer::new(self.name(), prefix);
                 let running = RunningStep { output, printer, held: None, is_drained: false };
                 self.steps.insert(instance, running);
             }
@@ -359,7 +385,7 @@ impl Service {
                     "{path} changes after every start; if the program writes it, leave it out: \
                      -i {path}"
                 );
-                shared.log.write(Level::Problem, line);
+                self.log(Line::problem(Kind::Echo, line).with("path", path), shared);
             }
         } else {
             for path in self.build_echo.changed(paths.into_iter(), since(self.build_began)) {
@@ -368,7 +394,7 @@ impl Service {
                     "{path} changes after every build has begun; if the build writes it, say so: \
                      --build-outputs {path}"
                 );
-                shared.log.write(Level::Problem, line);
+                self.log(Line::problem(Kind::Echo, line).with("path", path), shared);
             }
         }
     }

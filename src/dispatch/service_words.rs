@@ -4,41 +4,50 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::Shared;
+use super::asked::state;
 use super::service::{Service, Stopping};
+use super::steps::output;
+use crate::control::State;
 use crate::engine::{Event, Exit, Failure, Instance, Note, Outlook, Phase};
 use crate::process::{Program, signals};
-use crate::ui::{Level, program, text};
+use crate::ui::{Kind, Level, Line, program, text};
+use serde_json::{Value, json};
 
 impl Service {
     /// The line for an event, if it deserves one.
     pub(super) fn say(&self, event: Event, shared: &Shared) {
-        let (level, line) = match event {
+        let line = match event {
             Event::NotStarted(instance, why) if !self.is_step(instance) => {
                 let name = self.spec.program.as_ref().map_or("".as_ref(), Program::name);
-                (Level::Problem, program::not_started(Path::new(name), why))
+                Line::problem(Kind::NotStarted, program::not_started(Path::new(name), why))
             }
             Event::Interrupted { .. } if self.engine.was_just_interrupted(Instant::now()) => return,
             Event::Interrupted { signal, .. } => {
-                (Level::Event, format!("got {}, stopping", signals::name(signal)))
+                let line = format!("got {}, stopping", signals::name(signal));
+                Line::event(Kind::Signal, line).with("signal", signals::name(signal))
             }
             Event::Typed(signal) => {
                 let name = signals::name(signal);
-                (Level::Detail, format!("{name} was typed; ending if the program does"))
+                let line = format!("{name} was typed; ending if the program does");
+                Line::detail(Kind::Signal, line).with("signal", signals::name(signal))
             }
             Event::Signalled(signal) => {
-                (Level::Detail, format!("passing {} on", signals::name(signal)))
+                let line = format!("passing {} on", signals::name(signal));
+                Line::detail(Kind::Signal, line).with("signal", signals::name(signal))
             }
             _ => return,
         };
-        shared.log.write(level, line);
+        self.log(line, shared);
     }
 
     /// Says how the program ended, once the engine has decided what that leads to.
     pub(super) fn say_exit(&self, instance: Instance, exit: Exit, shared: &Shared) {
         if let Some(Stopping { since, .. }) = self.stopping.get(&instance) {
-            let took = text::duration(since.elapsed());
-            let line = format!("stopped after {took} ({})", program::exit(exit));
-            return shared.log.write(Level::Event, line);
+            let took = since.elapsed();
+            let exit = program::exit(exit);
+            let line = format!("stopped after {} ({exit})", text::duration(took));
+            let line = Line::event(Kind::Stopped, line).with("exit", exit).with_ms("took_ms", took);
+            return self.log(line, shared);
         }
         let outlook = self.engine.outlook(Instant::now());
         let level = match exit.is_success() || outlook == Outlook::End {
@@ -47,13 +56,14 @@ impl Service {
         };
         let left = shared.children.alive(instance).map_or(0, |alive| alive.len());
         let command = text::command(&self.spec.command);
-        shared.log.write(level, program::ended(&command, exit, left, outlook));
+        let line = Line::new(level, Kind::Exited, program::ended(&command, exit, left, outlook));
+        self.log(line.with("exit", program::exit(exit)), shared);
     }
 
     pub(super) fn say_retry(&self, shared: &Shared) {
         if let Outlook::Retry(wait) = self.engine.outlook(Instant::now()) {
             let line = format!("trying again in {}", text::duration(wait));
-            shared.log.write(Level::Problem, line);
+            self.log(Line::problem(Kind::Retrying, line).with_ms("wait_ms", wait), shared);
         }
     }
 
@@ -66,12 +76,14 @@ impl Service {
             }
             None => format!("killing {what}"),
         };
-        shared.log.write(Level::Problem, line);
+        self.log(Line::problem(Kind::Killing, line), shared);
     }
 
     pub(super) fn say_unkillable(&self, instance: Instance, shared: &Shared) {
         let alive = shared.children.alive(instance).unwrap_or_default();
-        shared.log.write(Level::Problem, program::unkillable(&alive));
+        let pids: Vec<i32> = alive.iter().map(|process| process.pid).collect();
+        let line = Line::problem(Kind::Unkillable, program::unkillable(&alive));
+        self.log(line.with("pids", pids), shared);
     }
 
     /// What the engine notes.
@@ -85,15 +97,17 @@ impl Service {
         };
         self.record.note(note, failure);
         let runs = matches!(self.engine.phase(), Phase::Starting | Phase::Ready | Phase::Handover);
-        let (level, line) = match note {
+        let line = match note {
             Note::Built { took, .. } => {
-                (Level::Event, format!("built in {}", text::duration(took)))
+                let line = format!("built in {}", text::duration(took));
+                Line::event(Kind::Built, line).with_ms("took_ms", took)
             }
             Note::BuildFailed { step, failure, took } => {
                 let step = &self.spec.steps[step];
                 if !shared.log.shows(Level::Event) {
-                    let quote =
-                        |line: &String| shared.log.quote(Level::Problem, &step.prefix, line);
+                    let quote = |line: &String| {
+                        self.log(output(Level::Problem, &step.prefix, line), shared);
+                    };
                     self.output.iter().for_each(quote);
                 }
                 let after = text::duration(took);
@@ -102,29 +116,35 @@ impl Service {
                     false => "waiting for a change",
                 };
                 let how = failure_of(&step.command, &step.program, failure);
-                (Level::Problem, format!("BUILD FAILED after {after}: {how}; {next}"))
+                let line = format!("BUILD FAILED after {after}: {how}; {next}");
+                Line::problem(Kind::BuildFailed, line)
+                    .with("command", &*step.command)
+                    .with("reason", how)
+                    .with_ms("took_ms", took)
             }
             Note::BuildCancelled { took } => {
-                let after = text::duration(took);
-                (Level::Event, format!("the build is stopped after {after}"))
+                let line = format!("the build is stopped after {}", text::duration(took));
+                Line::event(Kind::BuildCancelled, line).with_ms("took_ms", took)
             }
             Note::Ready { took, .. } => {
-                (Level::Event, format!("ready after {}", text::duration(took)))
+                let line = format!("ready after {}", text::duration(took));
+                Line::event(Kind::Ready, line).with_ms("took_ms", took)
             }
             Note::NotReady { .. } if self.smoke.is_some() => {
-                (Level::Problem, "NOT READY in time (--timeout)".to_owned())
+                Line::problem(Kind::NotReady, "NOT READY in time (--timeout)")
             }
-            Note::NotReady { .. } => (
-                Level::Problem,
-                "the program is not ready in time (--ready-timeout); it goes on".to_owned(),
+            Note::NotReady { .. } => Line::problem(
+                Kind::NotReady,
+                "the program is not ready in time (--ready-timeout); it goes on",
             ),
-            Note::Hung { .. } => (
-                Level::Problem,
-                "the program's watchdog was not heard in time: stopping it".to_owned(),
+            Note::Hung { .. } => Line::problem(
+                Kind::Hung,
+                "the program's watchdog was not heard in time: stopping it",
             ),
             Note::HandedOver { took, .. } => {
                 let after = text::duration(took);
-                (Level::Event, format!("ready after {after}; stopping the one before"))
+                let line = format!("ready after {after}; stopping the one before");
+                Line::event(Kind::HandedOver, line).with_ms("took_ms", took)
             }
             Note::HandoverFailed { failure, .. } => {
                 let how = match &self.spec.program {
@@ -133,10 +153,37 @@ impl Service {
                     }
                     None => return,
                 };
-                (Level::Problem, format!("HANDOVER FAILED: {how}; the one before goes on"))
+                let line = format!("HANDOVER FAILED: {how}; the one before goes on");
+                Line::problem(Kind::HandoverFailed, line).with("reason", how)
             }
         };
-        shared.log.write(level, line);
+        self.log(line, shared);
+    }
+
+    /// Writes a line about this service.
+    pub(super) fn log(&self, line: Line, shared: &Shared) {
+        shared.log.write(line.of(self.name()));
+    }
+
+    /// Says that the engine is in another state than it was, for programs.
+    pub(super) fn say_state(&mut self, shared: &Shared) {
+        let now = (self.engine.phase(), self.engine.is_building(), self.engine.is_paused());
+        let (phase, building, paused) = now;
+        let before = self.state_said.replace(now);
+        if before == Some(now) {
+            return;
+        }
+        let has_program = self.spec.program.is_some();
+        let name = |phase| json!(if has_program { state(phase) } else { State::Watching });
+        let to = name(phase);
+        let line = format!("the state is {}", to.as_str().unwrap_or_default());
+        let line = Line::event(Kind::State, line)
+            .with("from", before.map_or(Value::Null, |(phase, ..)| name(phase)))
+            .with("to", to)
+            .with("building", building)
+            .with("paused", paused)
+            .with("generation", self.engine.generation().0);
+        shared.log.note(line.of(self.name()));
     }
 }
 

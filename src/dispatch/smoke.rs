@@ -13,7 +13,7 @@ use super::service::Service;
 use super::service_words::failure_of;
 use super::steps::Step;
 use crate::engine::{Event, Failure, Instance, Note, Request};
-use crate::ui::{Level, text};
+use crate::ui::{Kind, Line, text};
 
 /// What is to be checked.
 #[derive(Debug)]
@@ -178,7 +178,9 @@ impl Service {
         let done = smoke.report.checks.len();
         let Some(step) = smoke.checks.steps.get(done) else { return self.end_smoke(shared) };
         let line = format!("check {} of {}: {}", done + 1, smoke.checks.steps.len(), step.command);
-        shared.log.write(Level::Event, line);
+        shared.log.write(
+            Line::event(Kind::Check, line).with("number", done + 1).with("command", &*step.command),
+        );
         smoke.current = Some((instance, Instant::now()));
         let (prefix, program) = (step.prefix.clone(), step.program.clone());
         self.run_step(instance, &prefix, &program, shared);
@@ -229,10 +231,13 @@ impl Service {
         });
         let after = text::duration(took);
         match &words {
-            None => shared.log.write(Level::Event, format!("passed after {after}")),
+            None => {
+                let line = Line::event(Kind::CheckPassed, format!("passed after {after}"));
+                shared.log.write(line.with_ms("took_ms", took));
+            }
             Some(words) => {
                 let line = format!("CHECK FAILED after {after}: {words}");
-                shared.log.write(Level::Problem, line);
+                shared.log.write(Line::problem(Kind::CheckFailed, line).with_ms("took_ms", took));
             }
         }
         let status = failure.map_or(0, Failure::status);

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::process::Program;
-use crate::ui::{Level, Log};
+use crate::ui::{Kind, Level, Line, Log};
 
 /// A command that is run before the program is started anew.
 #[derive(Debug)]
@@ -19,6 +19,7 @@ pub struct Step {
 /// Shows what a step writes, line by line.
 #[derive(Debug)]
 pub(super) struct Printer {
+    service: Option<String>,
     prefix: String,
     line: Vec<u8>,
     last: VecDeque<String>,
@@ -31,8 +32,9 @@ const KEPT: usize = 200;
 const LONGEST: usize = 16 * 1024;
 
 impl Printer {
-    pub(super) fn new(prefix: &str) -> Self {
-        Self { prefix: prefix.to_owned(), line: Vec::new(), last: VecDeque::new() }
+    pub(super) fn new(service: Option<&str>, prefix: &str) -> Self {
+        let service = service.map(str::to_owned);
+        Self { service, prefix: prefix.to_owned(), line: Vec::new(), last: VecDeque::new() }
     }
 
     /// Shows the lines that these bytes end.
@@ -55,7 +57,7 @@ impl Printer {
         // A progress bar overwrites its line again and again; the last state is what matters.
         let line = line.trim_end_matches(['\n', '\r']);
         let line = line.rsplit('\r').next().unwrap_or_default();
-        log.quote(Level::Event, &self.prefix, line);
+        log.write(output(Level::Event, &self.prefix, line).of(self.service.as_deref()));
         if self.last.len() == KEPT {
             self.last.pop_front();
         }
@@ -66,4 +68,9 @@ impl Printer {
     pub(super) fn lines(&self) -> Vec<String> {
         self.last.iter().cloned().collect()
     }
+}
+
+/// A line that a step wrote.
+pub(super) fn output(level: Level, prefix: &str, line: &str) -> Line {
+    Line::new(level, Kind::Output, line).with("source", prefix)
 }

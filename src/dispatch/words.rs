@@ -3,45 +3,77 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use serde_json::{Value, json};
+
 use super::Dispatcher;
+use crate::process::signals;
 use crate::scan::Trouble;
-use crate::ui::{Level, text};
+use crate::tree::Change;
+use crate::ui::{Kind, Level, Line, describe, text};
 use crate::watch::{Interval, Report, SAFETY_NET, TrustVerdict};
 
 impl Dispatcher {
     /// The line for what the watcher says, if it deserves one.
     pub(super) fn say_report(&self, report: &Report) {
-        let (level, line) = match report {
+        let line = match report {
             Report::Unwatchable { path, reason } => {
                 let path = text::path(path);
                 let hint = "is the volume mounted, and the path right?";
-                (Level::Problem, format!("cannot watch {path}: {reason}; {hint}"))
+                let line = format!("cannot watch {path}: {reason}; {hint}");
+                Line::problem(Kind::CannotWatch, line).with("path", path).with("reason", &**reason)
             }
             Report::Failed => {
-                (Level::Problem, "watching failed; this is a bug in stakeout".to_owned())
+                Line::problem(Kind::WatchingFailed, "watching failed; this is a bug in stakeout")
             }
             Report::First { entries, took } => return self.say_watching(*entries, *took),
             Report::Pace(interval) => {
-                (Level::Detail, format!("looking every {}", text::duration(*interval)))
+                let line = format!("looking every {}", text::duration(*interval));
+                Line::detail(Kind::Interval, line).with_ms("interval_ms", *interval)
             }
             Report::Baseline { took } => {
-                let took = text::duration(*took);
-                (Level::Detail, format!("all files were read once, in {took}"))
+                let line = format!("all files were read once, in {}", text::duration(*took));
+                Line::detail(Kind::Baseline, line).with_ms("took_ms", *took)
             }
             Report::Changed { .. } => return,
             Report::Troubles(troubles) => return self.say_troubles(troubles),
             Report::Recovered(paths) => {
-                (Level::Event, format!("{}: readable again, or gone", first_and_rest(paths)))
+                let line = format!("{}: readable again, or gone", first_and_rest(paths));
+                Line::event(Kind::Readable, line).with("paths", all(paths))
             }
             Report::Trust { path, verdict } => return self.say_trust(path, *verdict),
-            Report::Unheard { errno, watched } => (Level::Problem, unheard(*errno, *watched)),
-            Report::Silent { path, waited } => (Level::Problem, silent(path, *waited)),
+            Report::Unheard { errno, watched } => {
+                let line = Line::problem(Kind::EventsLimited, unheard(*errno, *watched));
+                line.with("errno", *errno).with("directories", *watched)
+            }
+            Report::Silent { path, waited } => Line::problem(Kind::Silent, silent(path, *waited))
+                .with("path", text::path(path))
+                .with_ms("waited_ms", *waited),
             Report::Answers { path, waited } => {
-                let waited = text::duration(*waited);
-                (Level::Event, format!("{} answers again, after {waited}", text::path(path)))
+                let path = text::path(path);
+                let line = format!("{path} answers again, after {}", text::duration(*waited));
+                Line::event(Kind::Answers, line).with("path", path).with_ms("waited_ms", *waited)
             }
         };
-        self.shared.log.write(level, line);
+        self.shared.log.write(line);
+    }
+
+    /// What changed, and how long it took to be noticed and to settle.
+    pub(super) fn say_changes(
+        &self,
+        changes: &[Change],
+        detect: Option<Duration>,
+        settling: Duration,
+    ) {
+        let line = format!("{} (settled in {})", describe(changes), text::duration(settling));
+        let listed: Vec<_> = changes.iter().take(LISTED).map(as_json).collect();
+        let line = Line::event(Kind::Changed, line)
+            .with("count", changes.len())
+            .with("changes", listed)
+            .with_ms("settle_ms", settling);
+        self.shared.log.write(match detect {
+            Some(detect) => line.with_ms("detect_ms", detect),
+            None => line,
+        });
     }
 
     fn say_watching(&self, entries: usize, took: Duration) {
@@ -60,10 +92,14 @@ impl Dispatcher {
         if self.service.spec.policy.postpone && self.service.spec.program.is_some() {
             line += "; the program starts after the first change";
         }
-        self.shared.log.write(Level::Event, line);
-        self.shared
-            .log
-            .write(Level::Detail, format!("the first look took {}", text::duration(took)));
+        let line = Line::event(Kind::Watching, line)
+            .with("version", env!("CARGO_PKG_VERSION"))
+            .with("roots", self.board.roots.clone())
+            .with("files", entries)
+            .with_ms("took_ms", took);
+        self.shared.log.write(line);
+        let first = format!("the first look took {}", text::duration(took));
+        self.shared.log.write(Line::detail(Kind::Baseline, first).with_ms("took_ms", took));
     }
 
     /// What was decided, why, and what happens now.
@@ -72,6 +108,12 @@ impl Dispatcher {
         let interval = match self.timing.interval {
             Interval::Fixed(interval) => format!("every {}", text::duration(interval)),
             Interval::Budget(_) => "as often as the CPU budget allows".to_owned(),
+        };
+        let name = match verdict {
+            TrustVerdict::Share => "share",
+            TrustVerdict::Trusted => "trusted",
+            TrustVerdict::Missed => "missed",
+            TrustVerdict::Unwatched => return,
         };
         let (level, line) = match (verdict, self.timing.interval) {
             (TrustVerdict::Share, _) => (
@@ -102,16 +144,21 @@ impl Dispatcher {
             ),
             (TrustVerdict::Unwatched, _) => return,
         };
-        self.shared.log.write(level, line);
+        let line = Line::new(level, Kind::Trust, line).with("path", path).with("verdict", name);
+        self.shared.log.write(line);
     }
 
     fn say_troubles(&self, troubles: &[Trouble]) {
         let Some(Trouble { verb, .. }) = troubles.first() else { return };
         let paths: Vec<PathBuf> = troubles.iter().map(|trouble| trouble.path.clone()).collect();
-        let (paths, reason) = (first_and_rest(&paths), troubles[0].reason());
+        let (all, paths, reason) = (all(&paths), first_and_rest(&paths), troubles[0].reason());
         let line =
             format!("cannot {verb} {paths}: {reason}; it counts as unchanged until it can be read");
-        self.shared.log.write(Level::Problem, line);
+        let line = Line::problem(Kind::Unreadable, line)
+            .with("verb", verb.to_string())
+            .with("paths", all)
+            .with("reason", reason);
+        self.shared.log.write(line);
     }
 
     pub(super) fn say_stopped(&self, signal: i32) {
@@ -128,8 +175,30 @@ impl Dispatcher {
             ),
             _ => (Level::Detail, "the program was stopped by a signal; SIGCONT lets it go on"),
         };
-        self.shared.log.write(level, line);
+        let line = Line::new(level, Kind::Suspended, line).with("signal", signals::name(signal));
+        self.shared.log.write(line);
     }
+}
+
+/// Changes that are listed for programs before the rest is only counted.
+const LISTED: usize = 1000;
+
+/// A change for programs.
+fn as_json(change: &Change) -> Value {
+    let path = text::path(&change.place().path());
+    match change {
+        Change::Created { .. } => json!({"kind": "created", "path": path}),
+        Change::Modified { .. } => json!({"kind": "modified", "path": path}),
+        Change::Removed { .. } => json!({"kind": "removed", "path": path}),
+        Change::Renamed { from, .. } => {
+            json!({"kind": "renamed", "path": path, "from": text::path(&from.path())})
+        }
+    }
+}
+
+/// Paths for programs.
+fn all(paths: &[PathBuf]) -> Vec<String> {
+    paths.iter().take(LISTED).map(|path| text::path(path)).collect()
 }
 
 /// That there are no events, or not for all directories.

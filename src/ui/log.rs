@@ -9,25 +9,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use super::line::{Kind, Level, Line};
+use super::style::Style;
 use super::write_all;
-
-/// How much a line matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// Something is wrong.
-    Problem,
-    /// What happens.
-    Event,
-    /// Why it happens, in detail.
-    Detail,
-}
 
 /// Where lines go.
 #[derive(Debug)]
 pub struct Log {
     most: Level,
+    style: Style,
     lines: SyncSender<String>,
     dropped: Arc<AtomicUsize>,
     finished: Receiver<()>,
@@ -40,11 +32,11 @@ const QUEUE: usize = 1024;
 const FAREWELL: Duration = Duration::from_secs(1);
 
 impl Log {
-    /// A log on standard error that shows lines up to the level `most`.
+    /// A log on standard error that shows lines up to the level `most`, in this style.
     ///
     /// # Errors
     /// When its thread cannot be made.
-    pub fn new(most: Level) -> io::Result<Self> {
+    pub fn new(most: Level, style: Style) -> io::Result<Self> {
         let (lines, queue) = mpsc::sync_channel::<String>(QUEUE);
         let (finish, finished) = mpsc::channel();
         let dropped = Arc::new(AtomicUsize::new(0));
@@ -53,20 +45,32 @@ impl Log {
             for mut text in queue {
                 match counter.swap(0, Ordering::Relaxed) {
                     0 => {}
-                    lost => text += &format!("stakeout: {lost} lines were lost here\n"),
+                    lost => {
+                        let line =
+                            Line::problem(Kind::Lost, format!("{lost} lines were lost here"))
+                                .with("count", lost);
+                        text += &style.render(&line, SystemTime::now());
+                    }
                 }
                 // Nobody may be there to read it; the program goes on all the same.
                 _ = write_all(rustix::stdio::stderr(), text.as_bytes());
             }
             _ = finish.send(());
         })?;
-        Ok(Self { most, lines, dropped, finished })
+        Ok(Self { most, style, lines, dropped, finished })
     }
 
     /// Writes one line.
-    pub fn write(&self, level: Level, line: impl AsRef<str>) {
-        if level <= self.most {
-            self.queue(format!("stakeout: {}\n", line.as_ref()));
+    pub fn write(&self, line: Line) {
+        if line.level <= self.most {
+            self.queue(self.style.render(&line, SystemTime::now()));
+        }
+    }
+
+    /// Writes a line that is for programs only: people are told in other words.
+    pub fn note(&self, line: Line) {
+        if self.style.is_json() {
+            self.write(line);
         }
     }
 
@@ -75,16 +79,11 @@ impl Log {
         level <= self.most
     }
 
-    /// Writes a line that another program wrote, after a prefix that says which.
-    pub fn quote(&self, level: Level, prefix: &str, line: &str) {
-        if level <= self.most {
-            self.queue(format!("{prefix} | {line}\n"));
-        }
-    }
-
     /// Clears the terminal, its scroll-back included.
     pub fn clear_screen(&self) {
-        self.queue("\x1b[H\x1b[2J\x1b[3J".into());
+        if !self.style.is_json() {
+            self.queue("\x1b[H\x1b[2J\x1b[3J".into());
+        }
     }
 
     fn queue(&self, text: String) {

@@ -11,6 +11,7 @@ mod descendants;
 mod ending;
 mod git;
 mod identity;
+mod log;
 mod pid1;
 mod restarting;
 mod scan;

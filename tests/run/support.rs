@@ -22,6 +22,9 @@ pub struct Tree(TempDir);
 
 impl Tree {
     pub fn new(files: &[(&str, &str)]) -> Self {
+        // Ignored under nohup(1), which what is started here would inherit.
+        // SAFETY: SIG_DFL is always a valid disposition, and no handler is replaced.
+        unsafe { libc::signal(libc::SIGHUP, libc::SIG_DFL) };
         let tree = Self(tempfile::tempdir().expect("a temporary directory"));
         for (path, text) in files {
             tree.write(path, text);

@@ -1,0 +1,79 @@
+//! What can be typed about what is shown: how much, and how it looks.
+
+use anstream::ColorChoice;
+use clap::builder::BoolishValueParser;
+use clap::{Args, ValueEnum};
+
+use crate::ui::{Level, Style};
+
+/// What is shown.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub struct Output {
+    /// Clear the terminal on each change
+    #[arg(long, env = "STAKEOUT_CLEAR", value_parser = BoolishValueParser::new())]
+    pub clear: bool,
+
+    /// Say only what is wrong
+    #[arg(short, long, env = "STAKEOUT_QUIET", value_parser = BoolishValueParser::new())]
+    pub quiet: bool,
+
+    /// Say more; stronger than --quiet
+    #[arg(short, long, env = "STAKEOUT_VERBOSE", value_parser = BoolishValueParser::new())]
+    pub verbose: bool,
+
+    /// How stakeout's own lines are written, on standard error
+    #[arg(long, value_name = "FORMAT", env = "STAKEOUT_LOG_FORMAT", default_value = "human")]
+    pub log_format: Format,
+
+    /// Write the time of each line
+    #[arg(long, env = "STAKEOUT_LOG_TIME", value_parser = BoolishValueParser::new())]
+    pub log_time: bool,
+
+    /// When to write in colours; auto goes by the terminal, NO_COLOR and CLICOLOR_FORCE
+    #[arg(long, value_name = "WHEN", env = "STAKEOUT_COLOR", default_value = "auto")]
+    pub color: Colour,
+}
+
+/// How lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A sentence for each thing that happens
+    Human,
+    /// A JSON object for each, as docs/events.md has it
+    Json,
+}
+
+/// When to write in colours.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Colour {
+    /// On a terminal
+    Auto,
+    Always,
+    Never,
+}
+
+impl Output {
+    /// How much to say.
+    pub fn level(&self) -> Level {
+        match (self.verbose, self.quiet) {
+            (true, _) => Level::Detail,
+            (false, true) => Level::Problem,
+            (false, false) => Level::Event,
+        }
+    }
+
+    /// How lines look.
+    pub fn style(&self) -> Style {
+        if self.log_format == Format::Json {
+            return Style::Json;
+        }
+        let colour = match self.color {
+            Colour::Always => true,
+            Colour::Never => false,
+            // https://bixense.com/clicolors and https://no-color.org, as anstream has them.
+            Colour::Auto => anstream::AutoStream::choice(&std::io::stderr()) != ColorChoice::Never,
+        };
+        Style::Human { colour, time: self.log_time }
+    }
+}

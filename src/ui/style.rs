@@ -1,0 +1,162 @@
+//! How a line looks: for people, with colours and times or without, or as JSON.
+
+use std::time::SystemTime;
+
+use anstyle::{AnsiColor, Style as Colours};
+use serde_json::{Map, Value};
+
+use super::line::{Kind, Level, Line};
+
+/// The version of the JSON lines. It changes when a name or a meaning does; new events and fields
+/// do not change it.
+pub const SCHEMA: u32 = 1;
+
+/// How lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// For people.
+    Human {
+        /// With colours.
+        colour: bool,
+        /// With the time of each line (UTC, RFC 3339).
+        time: bool,
+    },
+    /// One JSON object a line; see docs/events.md.
+    Json,
+}
+
+const PLAIN: Colours = Colours::new();
+const OURS: Colours = AnsiColor::Cyan.on_default();
+const WRONG: Colours = AnsiColor::Red.on_default().bold();
+const GOOD: Colours = AnsiColor::Green.on_default();
+const FAINT: Colours = Colours::new().dimmed();
+
+/// What services are told apart by.
+const SERVICES: [AnsiColor; 5] = [
+    AnsiColor::Magenta,
+    AnsiColor::Yellow,
+    AnsiColor::Blue,
+    AnsiColor::BrightGreen,
+    AnsiColor::BrightMagenta,
+];
+
+impl Style {
+    pub(super) fn is_json(self) -> bool {
+        self == Self::Json
+    }
+
+    /// The line with its newline.
+    pub(super) fn render(self, line: &Line, now: SystemTime) -> String {
+        match self {
+            Self::Json => json(line, now),
+            Self::Human { colour, time } => {
+                let paint = |colours: Colours, text: &str| match colour {
+                    true if colours != PLAIN => format!("{colours}{text}{colours:#}"),
+                    _ => text.to_owned(),
+                };
+                let mut words = String::new();
+                if time {
+                    let time = humantime::format_rfc3339_millis(now).to_string();
+                    words += &paint(FAINT, &time);
+                    words += " ";
+                }
+                // What another program wrote comes after a prefix that says which.
+                if line.kind == Kind::Output {
+                    let source = line.fields.get("source").and_then(Value::as_str);
+                    let prefix = match (&line.service, source) {
+                        (Some(service), Some(source)) => format!("{service} {source}"),
+                        (service, source) => {
+                            service.as_deref().or(source).unwrap_or_default().to_owned()
+                        }
+                    };
+                    words += &paint(of_service(line.service.as_deref()), &format!("{prefix} |"));
+                    return format!("{words} {}\n", line.text);
+                }
+                words += &paint(OURS, "stakeout:");
+                if let Some(service) = &line.service {
+                    words += " ";
+                    words += &paint(of_service(Some(service)), &format!("{service}:"));
+                }
+                format!("{words} {}\n", paint(of_line(line), &line.text))
+            }
+        }
+    }
+}
+
+fn of_line(line: &Line) -> Colours {
+    match (line.level, line.kind) {
+        (Level::Problem, _) => WRONG,
+        (Level::Detail, _) => FAINT,
+        (_, Kind::Built | Kind::Ready | Kind::HandedOver | Kind::CheckPassed) => GOOD,
+        _ => PLAIN,
+    }
+}
+
+/// A service has the same colour for as long as it has its name.
+fn of_service(service: Option<&str>) -> Colours {
+    let Some(service) = service else { return FAINT };
+    let sum: usize = service.bytes().map(usize::from).sum();
+    SERVICES[sum % SERVICES.len()].on_default()
+}
+
+fn json(line: &Line, now: SystemTime) -> String {
+    let mut object = Map::new();
+    object.insert("schema".into(), SCHEMA.into());
+    object.insert("time".into(), humantime::format_rfc3339_millis(now).to_string().into());
+    object.insert("level".into(), line.level.name().into());
+    object.insert("event".into(), line.kind.name().into());
+    if let Some(service) = &line.service {
+        object.insert("service".into(), service.as_str().into());
+    }
+    object.insert("message".into(), line.text.as_str().into());
+    object.extend(line.fields.clone());
+    format!("{}\n", Value::Object(object))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+
+    fn built() -> Line {
+        Line::event(Kind::Built, "built in 1.5s").with_ms("took_ms", Duration::from_millis(1500))
+    }
+
+    fn output() -> Line {
+        Line::event(Kind::Output, "warning: \u{1b}[1m").with("source", "build")
+    }
+
+    #[test]
+    fn a_line_for_people() {
+        let plain = Style::Human { colour: false, time: false };
+        assert_eq!(plain.render(&built(), UNIX_EPOCH), "stakeout: built in 1.5s\n");
+        assert_eq!(plain.render(&output(), UNIX_EPOCH), "build | warning: \u{1b}[1m\n");
+        let of_service = plain.render(&built().of(Some("web")), UNIX_EPOCH);
+        assert_eq!(of_service, "stakeout: web: built in 1.5s\n");
+        let of_service = plain.render(&output().of(Some("web")), UNIX_EPOCH);
+        assert_eq!(of_service, "web build | warning: \u{1b}[1m\n");
+    }
+
+    #[test]
+    fn a_line_with_its_time_and_colours() {
+        let timed = Style::Human { colour: false, time: true };
+        let line = timed.render(&built(), UNIX_EPOCH + Duration::from_millis(1234));
+        assert_eq!(line, "1970-01-01T00:00:01.234Z stakeout: built in 1.5s\n");
+        let coloured = Style::Human { colour: true, time: false };
+        let line = coloured.render(&Line::problem(Kind::Hung, "hung"), UNIX_EPOCH);
+        assert_eq!(line, "\u{1b}[36mstakeout:\u{1b}[0m \u{1b}[1m\u{1b}[31mhung\u{1b}[0m\n");
+    }
+
+    #[test]
+    fn a_line_for_programs() {
+        let line = Style::Json.render(&built().of(Some("web")), UNIX_EPOCH);
+        let expected = concat!(
+            r#"{"schema":1,"time":"1970-01-01T00:00:00.000Z","level":"event","event":"built","#,
+            r#""service":"web","message":"built in 1.5s","took_ms":1500}"#,
+            "\n"
+        );
+        assert_eq!(line, expected);
+        assert!(Style::Json.render(&output(), UNIX_EPOCH).contains(r"\u001b[1m"));
+    }
+}
