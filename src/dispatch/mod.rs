@@ -318,6 +318,9 @@ impl Dispatcher {
 
     /// The program was stopped, and goes on only when it is continued.
     fn take_stop(&mut self, instance: Instance, signal: i32) {
+        if !self.shared.children.is_stopped(instance) {
+            return;
+        }
         let is_stop = [libc::SIGTSTP, libc::SIGSTOP].contains(&signal);
         match is_stop && self.shared.children.has_terminal(instance) {
             true => self.suspend(instance),

@@ -5,7 +5,7 @@ use std::io;
 use std::iter;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, getpid, set_child_subreaper};
+use rustix::process::{Pid, Signal, getpid, kill_process_group, set_child_subreaper};
 
 use super::descendants::{Process, descendants};
 use super::keeper::{Keeper, Order, Started, Word};
@@ -240,6 +240,14 @@ impl Children {
         is_stopped.then_some(instance)
     }
 
+    /// Whether a process of an instance is stopped at this moment. What its keeper said may be
+    /// old: meanwhile somebody may have continued it.
+    pub fn is_stopped(&self, instance: Instance) -> bool {
+        // Without /proc, its keeper has to be believed.
+        let is_stopped = |alive: Vec<Process>| alive.iter().any(|process| process.state == 'T');
+        self.alive(instance).is_none_or(is_stopped)
+    }
+
     fn in_foreground(&self) -> Option<(Instance, &Group)> {
         let has_terminal = |(instance, _): &(&Instance, &Group)| self.has_terminal(**instance);
         self.instances.iter().find(has_terminal).map(|(&instance, group)| (instance, group))
@@ -253,7 +261,12 @@ impl Children {
         }
         signals::suspend_job();
         self.resume();
-        self.signal(instance, libc::SIGCONT);
+        // Not by way of the keeper: when we return, nothing is stopped by this Ctrl-Z any more, and
+        // a signal that comes late would undo the next one. Its group is there: it was stopped
+        // until now.
+        if let Some(leader) = self.leader(instance) {
+            _ = kill_process_group(leader, Signal::CONT);
+        }
     }
 
     /// Gives what is up the terminal, if a shell has just brought us to its foreground. Says

@@ -11,7 +11,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use rustix::io::{Errno, retry_on_intr};
+use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socketpair,
 };
@@ -112,10 +112,15 @@ impl Keeper {
 
     fn hear(&self, flags: RecvFlags) -> Option<Word> {
         let mut packet = Packet::default();
-        match retry_on_intr(|| recv(&self.channel, &mut packet[..], flags)) {
-            Ok((_, 1..)) => Word::decode(packet),
-            // Nothing yet, or never again.
-            _ => None,
+        loop {
+            return match recv(&self.channel, &mut packet[..], flags) {
+                Ok((_, 1..)) => Word::decode(packet),
+                // It has ended before it took an order, which Linux says once, and before it hands
+                // out what was said.
+                Err(Errno::INTR | Errno::CONNRESET) => continue,
+                // Nothing yet, or never again.
+                _ => None,
+            };
         }
     }
 
@@ -227,5 +232,21 @@ mod tests {
             assert_eq!(Order::decode(order.encode()), Some(order));
         }
         assert_eq!((Word::decode([0; 8]), Order::decode([99; 8])), (None, None));
+    }
+
+    #[test]
+    fn what_was_said_is_heard_even_if_an_order_came_too_late() {
+        let flags = SocketFlags::CLOEXEC;
+        let (channel, theirs) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+        let keeper = Keeper { pid: getpid(), channel };
+        keeper.order(Order::Signal(libc::SIGCONT));
+        for word in [Word::Exited(Exit::Code(3)), Word::Empty] {
+            send(&theirs, &word.encode(), SendFlags::NOSIGNAL).unwrap();
+        }
+        drop(theirs);
+        assert_eq!(keeper.next(), Some(Word::Exited(Exit::Code(3))));
+        assert_eq!(keeper.next(), Some(Word::Empty));
+        assert_eq!(keeper.next(), None);
     }
 }
