@@ -15,12 +15,10 @@ def case_an_edit_on_the_host_restarts_the_program():
         assert container.execute("cat", "/proc/1/comm").strip() == "stakeout"
         assert container.health() == 0
         tree.write("a", "two")
-        container.wait_for("modified a")
-        container.wait_for("up two as")
+        container.wait_for("modified a", "up two as")
         # A file that was made before is noticed as well.
         tree.write("b", "new")
-        container.wait_for("created b")
-        container.wait_for("up two as")
+        container.wait_for("created b", "up two as")
         assert container.stop()[0] == 128 + 15
 
 
@@ -74,8 +72,7 @@ def case_a_share_without_events_that_is_edited_from_behind():
             os.rmdir(front.path)
             front.path = share
             container = Container(front, 'echo "up $(cat a) end"; exec sleep 1000')
-            container.wait_for("is on a share")
-            container.wait_for("up one end")
+            container.wait_for("is on a share", "up one end")
             for text in ["two", "six"]:
                 behind.write("a", text)
                 container.wait_for(f"up {text} end")

@@ -49,19 +49,20 @@ class Lines:
             self.queue.put(line.decode(errors="replace").rstrip("\r\n"))
         self.queue.put(None)
 
-    def wait_for(self, text):
-        """Waits for a line that contains the text; gives it."""
+    def wait_for(self, *texts):
+        """Waits for lines that contain these texts; gives the last of them. Docker brings standard
+        output and error together in whatever order."""
         until = time.monotonic() + DEADLINE
-        while True:
+        while texts:
             try:
                 line = self.queue.get(timeout=max(0, until - time.monotonic()))
             except queue.Empty:
                 line = None
             if line is None:
-                raise AssertionError(f"no line with {text!r}:\n" + "\n".join(self.seen))
+                raise AssertionError(f"no line with {texts}:\n" + "\n".join(self.seen))
             self.seen.append(line)
-            if text in line:
-                return line
+            texts = [text for text in texts if text not in line]
+        return line
 
     def has(self, text):
         """Whether such a line has come by now."""
@@ -86,8 +87,8 @@ class Container:
         self._logs = subprocess.Popen(follow, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.lines = Lines(self._logs.stdout)
 
-    def wait_for(self, text):
-        return self.lines.wait_for(text)
+    def wait_for(self, *texts):
+        return self.lines.wait_for(*texts)
 
     def execute(self, *words, check=True):
         return docker("exec", self.id, *words, check=check)

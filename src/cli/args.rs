@@ -13,7 +13,7 @@ use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use super::install::Install;
 use super::on_change::OnChange;
 use super::output::Output;
-use super::remote::{Control, Logs, StatusArgs};
+use super::remote::{Control, Logs, Of, StatusArgs};
 use super::serving::Serving;
 use super::smoke::Smoke;
 use super::values::{duration, interval, size, thousandths, variable};
@@ -287,13 +287,13 @@ pub enum Subcommand {
     Smoke(Smoke),
     Status(StatusArgs),
     /// Restart the program of the stakeout that watches here
-    Restart,
+    Restart(Of),
     /// Let it do what a change leads to
-    Build,
+    Build(Of),
     /// Let changes wait
-    Pause,
+    Pause(Of),
     /// Go on, with the changes that waited
-    Resume,
+    Resume(Of),
     /// Stop the program and stakeout
     Stop,
     Logs(Logs),

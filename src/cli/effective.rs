@@ -7,15 +7,17 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use clap::parser::ValueSource;
 
 use super::Failure;
-use super::args::{self, Cli, Typed};
+use super::args::{self, Cli, Input, Typed};
+use super::setup::Run;
 use crate::config::air::{self, Import};
 use crate::config::{
     self, Config, Given, Language, Options, Place, Problems, Service, Setting, find,
 };
+use crate::scan::{Filter, GlobError};
 use crate::ui::text;
 
 /// A configuration file that was read.
@@ -127,6 +129,42 @@ impl Source {
         Ok(complete)
     }
 
+    /// Several services, each with its options.
+    pub fn runs(
+        &self,
+        words: &[OsString],
+        typed: &Typed,
+        services: &[Service],
+    ) -> Result<Vec<Run>, Failure> {
+        let mut runs = Vec::new();
+        for service in services {
+            let mut cli = self.complete(words, typed, Some(service))?.cli;
+            let says = |option: &str| service.settings.iter().any(|it| it.key.option == option);
+            if !says("stdin") {
+                // One at most can read what is typed, so it is none if none is named.
+                cli.stdin = Input::Null;
+            }
+            let place = |name: &str| services.iter().position(|it| it.name.value == name);
+            runs.push(Run {
+                cli,
+                name: Some(service.name.value.clone()),
+                needs: service.depends_on.iter().filter_map(|name| place(&name.value)).collect(),
+                is_essential: service.essential.as_ref().is_some_and(|it| it.value),
+                filter: filter(service).map_err(Failure::usage)?,
+            });
+        }
+        let reads = |run: &&Run| matches!(run.cli.stdin, Input::Inherit);
+        let readers: Vec<_> = runs.iter().filter(reads).filter_map(|it| it.name.clone()).collect();
+        match readers.as_slice() {
+            [] | [_] => Ok(runs),
+            several => Err(Failure::usage(anyhow!(
+                "only one service can read what is typed, not {}: leave `stdin = \"inherit\"` to \
+                 one of them",
+                several.join(" and ")
+            ))),
+        }
+    }
+
     /// What the file says of a service and of everything else.
     pub fn settings<'a>(
         &'a self,
@@ -159,6 +197,15 @@ impl Source {
             None => format!("configured by {file}"),
         }
     }
+}
+
+/// Which changes are a service's own.
+pub fn filter(service: &Service) -> Result<Filter, GlobError> {
+    let list = |option: &str| -> Vec<String> {
+        let settings = service.filter.iter().filter(|setting| setting.key.option == option);
+        settings.flat_map(Setting::values).flat_map(|list| args::split_list(list)).collect()
+    };
+    Filter::new(&list("exts"), &list("filter"), &list("ignore"))
 }
 
 impl Typed {

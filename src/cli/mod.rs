@@ -23,8 +23,9 @@ use std::process::ExitCode;
 
 pub use args::definitions;
 use args::{Subcommand, Typed};
+use remote::Of;
 
-use crate::control::Request;
+use crate::control::{Ask, Request};
 use crate::process::signals;
 
 /// Reads the command line, does what it says, and gives the status to exit with.
@@ -57,21 +58,22 @@ pub fn main() -> ExitCode {
 fn call(words: Vec<OsString>, typed: Typed) -> Result<u8, Failure> {
     let place = typed.cli.control.place();
     let Some(subcommand) = &typed.cli.subcommand else { return run::run(&words, typed) };
-    let request = match subcommand {
+    let (ask, of) = match subcommand {
         Subcommand::Config(args) => return config::config(args, words),
         Subcommand::Init(args) => return init::init(args),
         Subcommand::Smoke(args) => return smoke::smoke(args),
         Subcommand::Scan(args) => return scan::scan(args),
         Subcommand::Install(args) => return install::install(args),
         Subcommand::Status(args) => return remote::status(args, &place),
-        Subcommand::Restart => Request::Restart,
-        Subcommand::Build => Request::Build,
-        Subcommand::Pause => Request::Pause,
-        Subcommand::Resume => Request::Resume,
-        Subcommand::Stop => Request::Stop,
-        Subcommand::Logs(_) => Request::BuildOutput,
+        Subcommand::Restart(of) => (Ask::Restart, of),
+        Subcommand::Build(of) => (Ask::Build, of),
+        Subcommand::Pause(of) => (Ask::Pause, of),
+        Subcommand::Resume(of) => (Ask::Resume, of),
+        Subcommand::Stop => (Ask::Stop, &Of::default()),
+        Subcommand::Logs(logs) => (Ask::BuildOutput, &logs.of),
     };
-    remote::request(&place, request)
+    let request = Request { ask, service: of.service.clone() };
+    remote::request(&place, &request)
 }
 
 /// Says what clap has to say, and gives its status: 2 for a mistake, 0 for --help and --version.

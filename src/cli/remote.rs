@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 
 use super::values::duration;
 use super::{Failure, USAGE};
-use crate::control::{Answer, NoAnswer, Place, Request, Status, ask};
+use crate::control::{Answer, Ask, NoAnswer, Place, Request, Service, Status, ask};
 
 /// Where requests are taken.
 #[derive(Debug, Args)]
@@ -79,6 +79,16 @@ pub struct Logs {
     /// The last lines of the last build
     #[arg(long, required = true)]
     pub build: bool,
+
+    #[command(flatten)]
+    pub of: Of,
+}
+
+/// Of which service.
+#[derive(Debug, Default, Args)]
+pub struct Of {
+    /// Of several services, the one that is meant [default: all of them]
+    pub service: Option<String>,
 }
 
 /// The status for a wait that took too long, as timeout(1) has it.
@@ -94,7 +104,7 @@ pub fn status(args: &StatusArgs, place: &Place) -> Result<u8, Failure> {
         let answer = ask_status(place);
         let is_met = match (&answer, args.wait) {
             (_, None) => true,
-            (Ok(status), Some(Awaited::Ready)) => status.ready && !status.building,
+            (Ok(status), Some(Awaited::Ready)) => status.all.ready && !status.all.building,
             (Err(_), _) => false,
         };
         let is_late = begun.elapsed() >= args.timeout;
@@ -107,7 +117,7 @@ pub fn status(args: &StatusArgs, place: &Place) -> Result<u8, Failure> {
 }
 
 fn ask_status(place: &Place) -> Result<Status, NoAnswer> {
-    match ask(place, Request::Status)? {
+    match ask(place, &Ask::Status.into())? {
         Answer::Status(status) => Ok(*status),
         other => Err(NoAnswer::Broken(format!("it answered something else: {other:?}"))),
     }
@@ -118,15 +128,36 @@ fn show(args: &StatusArgs, answer: Result<Status, NoAnswer>) -> Result<u8, Failu
     let status = answer.map_err(Failure::usage)?;
     let text = match args.json {
         true => serde_json::to_string(&status)?,
-        false if args.check => status.summary(),
+        false if args.check => status.all.summary(),
         false => describe(&status),
     };
     writeln!(io::stdout(), "{text}")?;
-    Ok(u8::from(args.check && !status.ready))
+    Ok(u8::from(args.check && !status.all.ready))
 }
 
 /// A line for each thing that there is to know.
 fn describe(status: &Status) -> String {
+    let mut lines = of_service(&status.all);
+    for service in &status.services {
+        let name = service.name.iter().map(|name| format!("{name}:"));
+        lines.extend(name);
+        lines.extend(of_service(service).iter().map(|line| format!("  {line}")));
+    }
+    if let Some(watching) = &status.watching {
+        let roots = watching.roots.join(", ");
+        lines.push(format!("watching  {roots} ({} files)", watching.files));
+        let silent = watching.silent.iter();
+        lines.extend(silent.map(|silence| format!("silent    {} does not answer", silence.root)));
+        let unreadable = watching.unreadable.iter();
+        lines.extend(unreadable.map(|path| format!("unread    {path} cannot be read")));
+    }
+    if let Some(changes) = &status.changes {
+        lines.push(format!("changed   {}", changes.summary));
+    }
+    lines.join("\n")
+}
+
+fn of_service(status: &Service) -> Vec<String> {
     let mut lines = vec![format!("state     {}", status.summary())];
     if let Some(program) = &status.program {
         let pid = program.pid.map_or_else(String::new, |pid| format!(" (pid {pid})"));
@@ -147,22 +178,11 @@ fn describe(status: &Status) -> String {
         };
         lines.push(format!("build     {how} ({}ms)", build.took_ms));
     }
-    if let Some(watching) = &status.watching {
-        let roots = watching.roots.join(", ");
-        lines.push(format!("watching  {roots} ({} files)", watching.files));
-        let silent = watching.silent.iter();
-        lines.extend(silent.map(|silence| format!("silent    {} does not answer", silence.root)));
-        let unreadable = watching.unreadable.iter();
-        lines.extend(unreadable.map(|path| format!("unread    {path} cannot be read")));
-    }
-    if let Some(changes) = &status.changes {
-        lines.push(format!("changed   {}", changes.summary));
-    }
-    lines.join("\n")
+    lines
 }
 
 /// The other verbs.
-pub fn request(place: &Place, request: Request) -> Result<u8, Failure> {
+pub fn request(place: &Place, request: &Request) -> Result<u8, Failure> {
     match ask(place, request).map_err(Failure::usage)? {
         Answer::Done | Answer::Status(_) => Ok(0),
         Answer::BuildOutput(lines) => {

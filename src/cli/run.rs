@@ -5,23 +5,25 @@ use std::io::ErrorKind;
 
 use anyhow::anyhow;
 
-use super::args::{Cli, Typed};
-use super::effective::Source;
+use super::args::{self, Cli, Typed};
+use super::effective::{Source, filter};
+use super::setup::Run;
 use super::{Failure, setup};
 use crate::control::{Place, Server};
 use crate::dispatch::Dispatcher;
-use crate::scan::{Scanner, reason};
+use crate::scan::{Filter, Scanner, reason};
 use crate::ui::{Kind, Line, Log, text};
 
 /// Watches until it is told to end; gives the status to exit with.
 pub fn run(words: &[OsString], typed: Typed) -> Result<u8, Failure> {
-    let (cli, source) = options(words, typed)?;
-    let cli = &cli;
+    let Options { general, runs, source } = options(words, typed)?;
+    let cli = &general;
     let plan = match cli.no_watch {
         true => None,
         false => {
-            let outputs = &cli.on_change.build_outputs;
-            let plan = setup::plan(&setup::roots(cli), &cli.choice, outputs);
+            let outputs = runs.iter().flat_map(|run| run.cli.on_change.build_outputs.clone());
+            let outputs: Vec<String> = outputs.collect();
+            let plan = setup::plan(&setup::roots(cli), &cli.choice, &outputs);
             let mut plan = plan.map_err(Failure::usage)?;
             plan.hash_limit = Some(cli.hash_limit);
             Some(plan)
@@ -36,18 +38,53 @@ pub fn run(words: &[OsString], typed: Typed) -> Result<u8, Failure> {
         }
     }
     let control = listen(&cli.control.place(), &log).map_err(Failure::usage)?;
-    let what = setup::setup(cli, control).map_err(Failure::usage)?;
+    let what = setup::setup(cli, &runs, control).map_err(Failure::usage)?;
     let dispatcher = Dispatcher::new(what, log)?;
     let (status, _) = dispatcher.run(plan.map(Scanner::new).transpose()?)?;
     Ok(status)
 }
 
 /// What is in effect: what was typed, and what a configuration file says, if there is one.
-pub fn options(words: &[OsString], typed: Typed) -> Result<(Cli, Option<Source>), Failure> {
-    let Some(source) = Source::read(&typed.cli)? else { return Ok((typed.cli, None)) };
+#[derive(Debug)]
+pub struct Options {
+    /// What does not depend on a service.
+    pub general: Cli,
+    /// What runs; one at least, which may be nothing but watching.
+    pub runs: Vec<Run>,
+    pub source: Option<Source>,
+}
+
+/// Puts together what was typed and what a file says.
+pub fn options(words: &[OsString], typed: Typed) -> Result<Options, Failure> {
+    let everything = || Filter::new(&[], &[], &[]).map_err(Failure::usage);
+    let only = |cli: Cli| -> Result<Vec<Run>, Failure> {
+        let filter = everything()?;
+        Ok(vec![Run { cli, name: None, needs: Vec::new(), is_essential: false, filter }])
+    };
+    let Some(source) = Source::read(&typed.cli)? else {
+        let general = args::parse(words, &[]).map_err(Failure::usage)?.cli;
+        return Ok(Options { general, runs: only(typed.cli)?, source: None });
+    };
     source.check()?;
-    let cli = source.complete(words, &typed, source.config.services.first())?.cli;
-    Ok((cli, Some(source)))
+    let services = &source.config.services;
+    let general = source.complete(words, &typed, services.first())?.cli;
+    let runs = match services.as_slice() {
+        [] => only(source.complete(words, &typed, None)?.cli)?,
+        [service] => {
+            let mut runs = only(source.complete(words, &typed, Some(service))?.cli)?;
+            runs[0].filter = filter(service).map_err(Failure::usage)?;
+            runs
+        }
+        _ if !typed.cli.command.is_empty() => {
+            return Err(Failure::usage(anyhow!(
+                "{} has several services, and it cannot be told which of them the command is \
+                 instead of; give another file by -c",
+                text::path(&source.file)
+            )));
+        }
+        several => source.runs(words, &typed, several)?,
+    };
+    Ok(Options { general, runs, source: Some(source) })
 }
 
 /// Opens the control socket. Nothing begins without one that was asked for by path; without the

@@ -18,7 +18,7 @@ use crate::engine::{OnBusy, OnChange, Policy, Restart};
 use crate::process::routing::Routing;
 use crate::process::{Program, Socket, Stdin};
 use crate::ready::Probe;
-use crate::scan::{GlobError, Plan, Root, Selection};
+use crate::scan::{Filter, GlobError, Plan, Root, Selection};
 use crate::watch::{Interval, Mode, Timing};
 
 /// What to scan, of these roots. `outputs` is left out as well.
@@ -39,16 +39,20 @@ fn file(output: BorrowedFd<'_>) -> Option<(u64, u64)> {
     is_file.then_some((stat.st_dev, stat.st_ino))
 }
 
-/// What to do, as far as it is not the plan.
-pub fn setup(cli: &Cli, control: Option<Server>) -> anyhow::Result<Setup> {
-    let command = command(cli)?;
-    let program = match command.is_empty() {
-        true if cli.no_watch => bail!("--no-watch has nothing to run; put a command after `--`"),
-        true => None,
-        false => Some(program(cli, &command)?),
-    };
-    check_handover(cli)?;
-    let steps = steps(cli)?;
+/// A service: its options, and what only a file can say of it.
+#[derive(Debug)]
+pub struct Run {
+    pub cli: Cli,
+    /// What it is called, where there are several.
+    pub name: Option<String>,
+    /// Which ones have to be ready before it starts, by their places.
+    pub needs: Vec<usize>,
+    pub is_essential: bool,
+    pub filter: Filter,
+}
+
+/// What to do, as far as it is not the plan. `cli` is what holds for all services.
+pub fn setup(cli: &Cli, runs: &[Run], control: Option<Server>) -> anyhow::Result<Setup> {
     let interval = cli.interval.map_or(Interval::Budget(cli.cpu_budget), Interval::Fixed);
     let mode = match cli.mode {
         args::Mode::Auto => Mode::Auto,
@@ -56,28 +60,51 @@ pub fn setup(cli: &Cli, control: Option<Server>) -> anyhow::Result<Setup> {
         args::Mode::Native => Mode::Native,
     };
     Ok(Setup {
-        service: Spec {
-            name: None,
-            sockets: sockets(cli)?,
-            ready: cli.serving.ready.clone(),
-            probe: probe(cli)?,
-            takes_notices: takes_notices(cli),
-            watchdog: cli.serving.watchdog,
-            checks: None,
-            policy: policy(cli, program.is_some(), steps.len()),
-            program,
-            command,
-            steps,
-        },
+        services: runs.iter().map(spec).collect::<anyhow::Result<_>>()?,
         timing: Timing { mode, interval, debounce: cli.debounce, max_wait: cli.max_wait },
+        clear: cli.output.clear && termios::isatty(stdio::stderr()),
+        control,
+    })
+}
+
+fn spec(run: &Run) -> anyhow::Result<Spec> {
+    let cli = &run.cli;
+    let command = command(cli)?;
+    let program = match command.is_empty() {
+        true if cli.no_watch => bail!("--no-watch has nothing to run; put a command after `--`"),
+        true => None,
+        // Its lines are marked, so it writes into a pipe as a step does.
+        false if run.name.is_some() => Some(program(cli, &command)?.with(&colours())?),
+        false => Some(program(cli, &command)?),
+    };
+    check_handover(cli)?;
+    let steps = steps(cli)?;
+    // Who has the terminal ends all by Ctrl-C.
+    let reads = program.as_ref().is_some_and(|program| program.stdin() == Stdin::Inherit);
+    Ok(Spec {
+        name: run.name.clone(),
+        needs: run.needs.clone(),
+        is_essential: run.is_essential || reads,
+        filter: run.filter.clone(),
         routing: Routing {
             map: cli.map_signal.iter().copied().collect(),
             stop: cli.stop_signal,
             // Fails where there is no controlling terminal (tty(4)).
             has_terminal: File::open("/dev/tty").is_ok(),
         },
-        clear: cli.output.clear && termios::isatty(stdio::stderr()),
-        control,
+        sockets: sockets(cli)?,
+        ready: cli.serving.ready.clone(),
+        probe: probe(cli)?,
+        takes_notices: takes_notices(cli),
+        watchdog: cli.serving.watchdog,
+        checks: None,
+        policy: Policy {
+            exit_with_child: cli.exit_with_child || cli.no_watch || run.is_essential,
+            ..policy(cli, program.is_some(), steps.len())
+        },
+        program,
+        command,
+        steps,
     })
 }
 

@@ -11,6 +11,8 @@ use anyhow::anyhow;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
+use super::run::Options;
+use super::setup::Run;
 use super::values::period;
 use super::{Failure, args, run, setup};
 use crate::dispatch::{Check, Checks, Dispatcher, SmokeReport};
@@ -72,7 +74,12 @@ pub fn smoke(smoke: &Smoke) -> Result<u8, Failure> {
         let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
         Failure::usage(anyhow!("{line}"))
     })?;
-    let (cli, _) = run::options(&words, typed)?;
+    let Options { mut runs, .. } = run::options(&words, typed)?;
+    let [Run { cli, .. }] = runs.as_mut_slice() else {
+        return Err(Failure::usage(anyhow!(
+            "a smoke test is of one service; name a file of its own by STAKEOUT_CONFIG"
+        )));
+    };
     if cli.serving.ready.is_none() {
         return Err(Failure::usage(anyhow!(
             "what says that the program is ready? Give --ready, for example --ready tcp:8080"
@@ -80,9 +87,9 @@ pub fn smoke(smoke: &Smoke) -> Result<u8, Failure> {
     }
     let log = Log::new(cli.output.level(), cli.output.style())?;
     let control = run::listen(&cli.control.place(), &log).map_err(Failure::usage)?;
-    let mut what = setup::setup(&cli, control).map_err(Failure::usage)?;
-    let steps = setup::checks(&cli, &smoke.check).map_err(Failure::usage)?;
-    what.service.checks = Some(Checks { steps, timeout: smoke.check_timeout });
+    let steps = setup::checks(cli, &smoke.check).map_err(Failure::usage)?;
+    let mut what = setup::setup(&runs[0].cli, &runs, control).map_err(Failure::usage)?;
+    what.services[0].checks = Some(Checks { steps, timeout: smoke.check_timeout });
     let (status, report) = Dispatcher::new(what, log)?.run(None)?;
     let Some(report) = report else { return Ok(status) };
     if let Some(path) = &smoke.junit {

@@ -10,23 +10,6 @@ pub fn not_yet(config: &Config) -> Vec<Problem> {
     let mut refuse = |place: &Place, what: &str, instead: &str| {
         problems.push(Problem::new(&place.0, what).with_help(Some(instead.to_owned())));
     };
-    for service in config.services.iter().skip(1) {
-        refuse(
-            &service.name.place,
-            "a second service is not run yet",
-            "leave one in this file, and run another stakeout with `-c` for the other",
-        );
-    }
-    for name in config.services.iter().flat_map(|service| &service.depends_on) {
-        refuse(&name.place, "`depends-on` does nothing yet", "leave it out");
-    }
-    for setting in config.services.iter().flat_map(|service| &service.filter) {
-        refuse(
-            &setting.place,
-            "the `watch` of a service is not followed yet",
-            "write it into [watch], which all changes go by",
-        );
-    }
     for rule in &config.rules {
         refuse(
             &rule.name.place,

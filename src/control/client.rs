@@ -43,7 +43,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// When there is none, or no answer.
-pub fn ask(place: &Place, request: Request) -> Result<Answer, NoAnswer> {
+pub fn ask(place: &Place, request: &Request) -> Result<Answer, NoAnswer> {
     let stream = connect(place)?;
     exchange(stream, request).map_err(|error| NoAnswer::Broken(crate::scan::reason(&error)))
 }
@@ -73,7 +73,7 @@ fn trusted(stream: UnixStream, path: &Path) -> Result<UnixStream, NoAnswer> {
     }
 }
 
-fn exchange(mut stream: UnixStream, request: Request) -> io::Result<Answer> {
+fn exchange(mut stream: UnixStream, request: &Request) -> io::Result<Answer> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     let mut line = serde_json::to_vec(&request)?;

@@ -11,8 +11,9 @@ mod status;
 
 pub use client::{NoAnswer, ask};
 pub use place::{Place, candidates};
-pub use protocol::{Answer, Request};
+pub use protocol::{Answer, Ask, Request};
 pub use server::{Call, Server};
 pub use status::{
-    Build, BuildResult, Changes, Program, Restarts, SCHEMA, Silence, State, Status, Watching,
+    Build, BuildResult, Changes, Program, Restarts, SCHEMA, Service, Silence, State, Status,
+    Watching,
 };

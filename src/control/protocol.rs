@@ -4,10 +4,20 @@ use serde::{Deserialize, Serialize};
 
 use super::Status;
 
-/// What can be asked of a running stakeout.
+/// Something that is asked of a running stakeout.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// What.
+    pub ask: Ask,
+    /// Of which service; of all, or the only one, if none is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+}
+
+/// What can be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "ask", rename_all = "snake_case")]
-pub enum Request {
+#[serde(rename_all = "snake_case")]
+pub enum Ask {
     /// How it is.
     Status,
     /// To restart the program.
@@ -22,6 +32,12 @@ pub enum Request {
     Stop,
     /// The last lines of the last build.
     BuildOutput,
+}
+
+impl From<Ask> for Request {
+    fn from(ask: Ask) -> Self {
+        Self { ask, service: None }
+    }
 }
 
 /// What comes back.
@@ -44,9 +60,12 @@ mod tests {
 
     #[test]
     fn a_request_is_one_short_object() {
-        let text = serde_json::to_string(&Request::BuildOutput).unwrap();
+        let request = Request::from(Ask::BuildOutput);
+        let text = serde_json::to_string(&request).unwrap();
         assert_eq!(text, r#"{"ask":"build_output"}"#);
-        assert_eq!(serde_json::from_str::<Request>(&text).unwrap(), Request::BuildOutput);
+        assert_eq!(serde_json::from_str::<Request>(&text).unwrap(), request);
+        let of_one: Request = serde_json::from_str(r#"{"ask":"restart","service":"web"}"#).unwrap();
+        assert_eq!(of_one, Request { ask: Ask::Restart, service: Some("web".into()) });
         assert!(serde_json::from_str::<Request>(r#"{"ask":"money"}"#).is_err());
     }
 }

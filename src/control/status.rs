@@ -20,6 +20,24 @@ pub struct Status {
     pub pid: u32,
     /// Since it was started.
     pub up_ms: u64,
+    /// What it runs; of several services, what is true of all of them.
+    #[serde(flatten)]
+    pub all: Service,
+    /// Each service, where there are several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<Service>,
+    /// What it watches, once that was seen.
+    pub watching: Option<Watching>,
+    /// What changed last, if anything did.
+    pub changes: Option<Changes>,
+}
+
+/// How a service is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Service {
+    /// What it is called, where there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// What it is doing.
     pub state: State,
     /// Whether the program does what it is there for; without a program, whether the tree is seen.
@@ -34,34 +52,30 @@ pub struct Status {
     pub program: Option<Program>,
     /// The last build that came to an end, if any.
     pub build: Option<Build>,
-    /// What it watches, once that was seen.
-    pub watching: Option<Watching>,
-    /// What changed last, if anything did.
-    pub changes: Option<Changes>,
 }
 
-/// What the program is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What the program is doing. Of several services, the one that is further down counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// There is no program: changes are only shown, or built.
     Watching,
-    /// It was not started yet.
-    Waiting,
-    /// It runs, and is not ready yet.
-    Starting,
+    /// It ended in order; a change starts it.
+    Done,
     /// It runs, and is ready.
     Ready,
     /// It runs, and so does another that shall take over.
     Handover,
+    /// It was not started yet.
+    Waiting,
+    /// It runs, and is not ready yet.
+    Starting,
     /// It is being stopped.
     Stopping,
     /// It failed, and is started again after a while.
     Retrying,
     /// It ended with a failure; a change starts it.
     Failed,
-    /// It ended in order; a change starts it.
-    Done,
 }
 
 /// A program.
@@ -150,7 +164,22 @@ pub struct Changes {
     pub at: u64,
 }
 
-impl Status {
+impl Service {
+    /// What is true of all of several services.
+    pub fn all(services: &[Self]) -> Self {
+        let any = |is: fn(&Self) -> bool| services.iter().any(is);
+        Self {
+            name: None,
+            state: services.iter().map(|it| it.state).max().unwrap_or(State::Watching),
+            ready: services.iter().all(|it| it.ready),
+            building: any(|it| it.building),
+            paused: any(|it| it.paused),
+            generation: services.iter().map(|it| it.generation).max().unwrap_or_default(),
+            program: None,
+            build: None,
+        }
+    }
+
     /// One line for people.
     pub fn summary(&self) -> String {
         let state = match self.state {

@@ -5,42 +5,64 @@ use std::time::Instant;
 use super::board::millis;
 use super::service::Service;
 use super::{Board, Dispatcher};
-use crate::control::{Answer, Call, Program, Request as Asked, SCHEMA, State, Status};
-use crate::engine::{Event, Phase, Request};
+use crate::control::{self, Answer, Ask, Call, Program, Request as Asked, SCHEMA, State, Status};
+use crate::engine::{Phase, Request};
 use crate::ui::{Kind, Line, text};
 
 impl Dispatcher {
     /// Answers a request.
     pub(super) fn take_call(&mut self, call: Call) {
-        let answer = self.answer(call.request);
+        let answer = self.answer(&call.request);
         // Nobody may wait for it any more.
         _ = call.answer.try_send(answer);
     }
 
-    fn answer(&mut self, asked: Asked) -> Answer {
-        let request = match asked {
-            Asked::Status => {
-                return Answer::Status(Box::new(self.service.status(&self.board)));
-            }
-            Asked::BuildOutput if self.service.spec.steps.is_empty() => {
+    fn answer(&mut self, asked: &Asked) -> Answer {
+        let which = match self.which(asked.service.as_deref()) {
+            Ok(which) => which,
+            Err(refusal) => return Answer::Refused(refusal),
+        };
+        let chosen = self.services.iter().enumerate();
+        let chosen = chosen.filter(|(number, _)| which.is_none_or(|which| which == *number));
+        let chosen: Vec<&Service> = chosen.map(|(_, service)| service).collect();
+        let has_program = chosen.iter().any(|service| service.spec.program.is_some());
+        let request = match asked.ask {
+            Ask::Status => return Answer::Status(Box::new(self.status())),
+            Ask::BuildOutput if chosen.iter().all(|service| service.spec.steps.is_empty()) => {
                 return Answer::Refused("nothing is built here (--build)".into());
             }
-            Asked::BuildOutput => return Answer::BuildOutput(self.service.output.clone()),
-            Asked::Restart if self.service.spec.program.is_none() => {
+            Ask::BuildOutput => {
+                let lines = chosen.iter().flat_map(|service| service.output.clone());
+                return Answer::BuildOutput(lines.collect());
+            }
+            Ask::Restart if !has_program => {
                 return Answer::Refused("there is no program here to restart".into());
             }
-            Asked::Stop => Request::Stop,
-            Asked::Restart => Request::Restart,
-            Asked::Build => Request::Build,
-            Asked::Pause => Request::Pause,
-            Asked::Resume => Request::Resume,
+            Ask::Stop => Request::Stop,
+            Ask::Restart => Request::Restart,
+            Ask::Build => Request::Build,
+            Ask::Pause => Request::Pause,
+            Ask::Resume => Request::Resume,
         };
-        self.request(request);
+        self.request(request, which);
         Answer::Done
     }
 
-    /// Does what someone asks for.
-    pub(super) fn request(&mut self, request: Request) {
+    /// The service of this name.
+    fn which(&self, name: Option<&str>) -> Result<Option<usize>, String> {
+        let Some(name) = name else { return Ok(None) };
+        if let Some(which) = self.services.iter().position(|it| it.name() == Some(name)) {
+            return Ok(Some(which));
+        }
+        let names: Vec<_> = self.services.iter().filter_map(Service::name).collect();
+        Err(match names.as_slice() {
+            [] => "there is only one service here; leave its name out".into(),
+            names => format!("there is no service {name:?} here, but {}", names.join(", ")),
+        })
+    }
+
+    /// Does what someone asks for, of one service or all.
+    pub(super) fn request(&mut self, request: Request, which: Option<usize>) {
         let (name, line) = match request {
             Request::Restart => ("restart", "asked to restart the program"),
             Request::Build => ("build", "asked for what a change leads to"),
@@ -48,20 +70,39 @@ impl Dispatcher {
             Request::Resume => ("resume", "resumed"),
             Request::Stop => ("stop", "asked to stop"),
         };
-        self.shared.log.write(Line::event(Kind::Asked, line).with("request", name));
-        self.tell(Event::Requested(request));
+        let line = Line::event(Kind::Asked, line).with("request", name);
+        let service = which.and_then(|which| self.services.iter().nth(which));
+        self.shared.log.write(line.of(service.and_then(Service::name)));
+        self.services.request(request, which, &mut self.shared);
     }
-}
 
-impl Service {
-    /// How it is.
-    fn status(&self, board: &Board) -> Status {
-        let (has_program, phase) = (self.spec.program.is_some(), self.engine.phase());
+    /// How all is.
+    fn status(&self) -> Status {
+        let mut services: Vec<_> =
+            self.services.iter().map(|service| service.status(&self.board)).collect();
+        let all = match services.len() {
+            1 => services.remove(0),
+            _ => control::Service::all(&services),
+        };
         Status {
             schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION").into(),
             pid: std::process::id(),
             up_ms: millis(self.created.elapsed()),
+            all,
+            services,
+            watching: self.board.watching(),
+            changes: self.board.changes.clone(),
+        }
+    }
+}
+
+impl Service {
+    /// How it is.
+    fn status(&self, board: &Board) -> control::Service {
+        let (has_program, phase) = (self.spec.program.is_some(), self.engine.phase());
+        control::Service {
+            name: self.spec.name.clone(),
             state: if has_program { state(phase) } else { State::Watching },
             ready: match has_program {
                 true => matches!(phase, Phase::Ready | Phase::Handover),
@@ -72,8 +113,6 @@ impl Service {
             generation: self.engine.generation().0,
             program: has_program.then(|| self.program_status()),
             build: self.record.build.clone(),
-            watching: board.watching(),
-            changes: board.changes.clone(),
         }
     }
 

@@ -10,9 +10,8 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::control::{Call, Server};
-use crate::engine::{Event, Exit, Instance};
+use crate::engine::{Event, Exit, Instance, Request};
 use crate::process::notify::{self, Notice};
-use crate::process::routing::{Route, Routing};
 use crate::process::signals::{self, Received, Sender as Origin};
 use crate::process::{Children, Chunk, Program, STOP_TYPED, Stdin};
 use crate::scan::Scanner;
@@ -27,6 +26,7 @@ mod probing;
 mod record;
 mod service;
 mod service_words;
+mod services;
 mod smoke;
 mod steps;
 mod supply;
@@ -34,8 +34,8 @@ mod words;
 
 use board::Board;
 use record::Noticed;
-use service::Service;
 pub use service::Spec;
+use services::Services;
 pub use smoke::{Check, Checks, Report as SmokeReport};
 pub use steps::Step;
 
@@ -43,11 +43,9 @@ pub use steps::Step;
 #[derive(Debug)]
 pub struct Setup {
     /// What to run.
-    pub service: Spec,
+    pub services: Vec<Spec>,
     /// When to look.
     pub timing: Timing,
-    /// What signals mean.
-    pub routing: Routing,
     /// Whether to clear the terminal on each change.
     pub clear: bool,
     /// Where requests are taken.
@@ -76,12 +74,12 @@ struct Shared {
 #[derive(Debug)]
 pub struct Dispatcher {
     timing: Timing,
-    routing: Routing,
     clear: bool,
-    service: Service,
+    services: Services,
     shared: Shared,
     messages: Receiver<Message>,
     board: Board,
+    created: Instant,
     /// Takes requests.
     control: Option<Server>,
     /// The status to end with at once, whatever runs.
@@ -105,7 +103,7 @@ impl Dispatcher {
     /// # Errors
     /// When threads or signal handlers cannot be made.
     pub fn new(setup: Setup, log: Log) -> io::Result<Self> {
-        let Setup { service, timing, routing, clear, control } = setup;
+        let Setup { services, timing, clear, control } = setup;
         let (sender, messages) = mpsc::channel();
         let signal_sender = sender.clone();
         // A closed channel means that we are on our way out.
@@ -116,20 +114,22 @@ impl Dispatcher {
             let sender = sender.clone();
             control.serve(move |call| sender.send(Message::Asked(call)).is_ok())?;
         }
-        let takes_notices = service.takes_notices;
-        let children = Children::new(service.program.as_ref().map_or(Stdin::Null, Program::stdin))?;
-        let mut service = Service::new(service);
-        if takes_notices {
-            service.supply.notices(notify::serve(send)?);
-        }
+        // The terminal is for the one that reads from it.
+        let mut inputs =
+            services.iter().filter_map(|spec| spec.program.as_ref().map(Program::stdin));
+        let is_read = inputs.any(|input| input == Stdin::Inherit);
+        let children = Children::new(if is_read { Stdin::Inherit } else { Stdin::Null })?;
+        let takes_notices = services.iter().any(|spec| spec.takes_notices);
+        let notify = takes_notices.then(|| notify::serve(send)).transpose()?;
+        let services = Services::new(services, notify.as_deref());
         Ok(Self {
             timing,
-            routing,
             clear,
-            service,
+            services,
             shared: Shared { children, log, sender },
             messages,
             board: Board::new(timing),
+            created: Instant::now(),
             control,
             ended: None,
             has_failed: false,
@@ -154,7 +154,7 @@ impl Dispatcher {
             None => self.tell(Event::Watching),
         }
         let status = loop {
-            if let Some(status) = self.ended.or(self.service.ended) {
+            if let Some(status) = self.ended.or_else(|| self.services.ended()) {
                 break status;
             }
             self.step();
@@ -162,7 +162,7 @@ impl Dispatcher {
         // Nobody asks any more, and the next stakeout may be about to start.
         drop(self.control);
         let status = if self.has_failed { Exit::OWN_FAILURE } else { status };
-        let report = self.service.smoke.take().map(|smoke| smoke.report(status));
+        let report = self.services.smoke_report(status);
         let status = report.as_ref().map_or(status, |report| report.status);
         self.shared.log.finish();
         Ok((u8::try_from(status).unwrap_or(u8::MAX), report))
@@ -193,11 +193,8 @@ impl Dispatcher {
         match message {
             Some(Message::Report(report)) => self.take_report(report),
             Some(Message::Signal(received)) => self.take_signal(received),
-            Some(Message::Output(instance, Chunk::Bytes(bytes))) => {
-                self.service.wrote(instance, &bytes, &mut self.shared);
-            }
-            Some(Message::Output(instance, Chunk::Drained)) => {
-                self.service.drained(instance, &mut self.shared);
+            Some(Message::Output(instance, chunk)) => {
+                self.services.wrote(instance, chunk, &mut self.shared);
             }
             Some(Message::Ready(instance)) => self.tell(Event::Ready(instance)),
             Some(Message::Notice(notice)) => self.take_notice(notice),
@@ -205,13 +202,13 @@ impl Dispatcher {
             // Some time has passed.
             None => {}
         }
-        self.service.tick(&mut self.shared);
+        self.services.tick(&mut self.shared);
     }
 
     /// The next message; none when something is due before it comes.
     fn next_message(&self) -> Option<Message> {
-        let deadline = self.service.deadline();
-        let is_watchful = !self.service.stopping.is_empty() || self.stop_typed.is_some();
+        let deadline = self.services.deadline();
+        let is_watchful = self.services.is_stopping() || self.stop_typed.is_some();
         let check = is_watchful.then(|| Instant::now() + CHECK);
         let Some(until) = deadline.into_iter().chain(check).min() else {
             return Some(self.messages.recv().expect("a sender is kept in self"));
@@ -224,13 +221,13 @@ impl Dispatcher {
     }
 
     fn tell(&mut self, event: Event) {
-        self.service.tell(event, &mut self.shared);
+        self.services.tell(event, &mut self.shared);
     }
 
     /// Takes what a program says, if it is one of ours: its sender has to descend from an instance.
     fn take_notice(&mut self, notice: Notice) {
         match self.shared.children.owner(notice.pid) {
-            Some(instance) => self.service.take_notice(instance, notice, &mut self.shared),
+            Some(instance) => self.services.take_notice(instance, notice, &mut self.shared),
             None => {
                 let line = format!(
                     "process {}, which is none of the program's, has written to NOTIFY_SOCKET; it \
@@ -253,12 +250,12 @@ impl Dispatcher {
             Report::Failed => {
                 self.say_report(&report);
                 self.has_failed = true;
-                let signal = libc::SIGTERM;
-                self.tell(Event::Interrupted { signal, stop: signal });
+                self.tell(Event::Requested(Request::Stop));
             }
             Report::First { .. } => {
                 self.say_report(&report);
                 self.tell(Event::Watching);
+                self.services.say_waiting(&self.shared);
             }
             Report::Changed { changes, settling } => {
                 if self.clear {
@@ -267,7 +264,7 @@ impl Dispatcher {
                 let detect = self.board.detection(&changes, settling, SystemTime::now());
                 self.say_changes(&changes, detect, settling);
                 let noticed = Noticed { detect, settle: settling };
-                self.service.changed(&changes, noticed, &mut self.shared);
+                self.services.changed(&changes, noticed, &mut self.shared);
             }
             report => self.say_report(&report),
         }
@@ -286,16 +283,7 @@ impl Dispatcher {
         if signal == libc::SIGCONT && self.shared.children.resume() {
             return;
         }
-        match self.routing.route(signal) {
-            Route::End(stop) => self.tell(Event::Interrupted { signal, stop }),
-            Route::Pass(sent) => self.tell(Event::Signalled(sent)),
-            Route::Drop => {
-                let line = format!("dropped {}", signals::name(signal));
-                self.shared
-                    .log
-                    .write(Line::detail(Kind::Signal, line).with("signal", signals::name(signal)));
-            }
-        }
+        self.services.signalled(signal, &mut self.shared);
         if signal == libc::SIGTSTP {
             signals::suspend();
         }

@@ -13,7 +13,7 @@ use super::{Message, Shared};
 use crate::engine::{Event, Exit, Instance};
 use crate::process::Given;
 use crate::ready::{self, Probe, Watch};
-use crate::ui::{Kind, Line};
+use crate::ui::{Kind, Line, Lines, Prefix, Screen};
 
 /// How long to wait between two attempts of a command.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -31,7 +31,7 @@ pub(super) struct Probing {
 }
 
 impl Service {
-    /// Gives the pipes for an instance's output, if its lines are looked at or kept.
+    /// Gives the pipes for an instance's output, if its lines are looked at, kept or marked.
     pub(super) fn tee(
         &self,
         instance: Instance,
@@ -43,7 +43,7 @@ impl Service {
             _ => None,
         };
         let tail = self.smoke.as_ref().map(Smoke::tail);
-        if regex.is_none() && tail.is_none() {
+        if regex.is_none() && tail.is_none() && self.name().is_none() {
             return Ok([None, None]);
         }
         let look = || {
@@ -59,8 +59,13 @@ impl Service {
                 regex.is_some() || tail.is_some()
             }
         };
-        let stdout = ready::tee(std::io::stdout(), look())?;
-        Ok([Some(stdout), Some(ready::tee(std::io::stderr(), look())?)])
+        let prefix = |source| {
+            let (service, style) = (self.name()?.to_owned(), shared.log.style());
+            Some(Prefix { style, service, source, lines: Lines::default() })
+        };
+        let stdout = Screen::new(std::io::stdout(), prefix("stdout"));
+        let stderr = Screen::new(std::io::stderr(), prefix("stderr"));
+        Ok([Some(ready::tee(stdout, look())?), Some(ready::tee(stderr, look())?)])
     }
 
     /// An instance was executed.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -12,11 +13,14 @@ use super::smoke::{Checks, Smoke};
 use super::steps::{Printer, Step};
 use super::supply::Supply;
 use super::{Message, Shared};
+use crate::control::BuildResult;
 use crate::engine::{
     Action, Echo, Engine, Event, Generation, Instance, NotStarted, Note, OnChange, Phase, Policy,
 };
+use crate::process::routing::Routing;
 use crate::process::{Given, Output, Program, Socket};
 use crate::ready::Probe;
+use crate::scan::Filter;
 use crate::tree::Change;
 use crate::ui::{Kind, Line, text};
 
@@ -25,6 +29,14 @@ use crate::ui::{Kind, Line, text};
 pub struct Spec {
     /// What it is called, where there are several.
     pub name: Option<String>,
+    /// The services that have to be ready before it starts, by their places in the list.
+    pub needs: Vec<usize>,
+    /// Whether all others stop when it has ended.
+    pub is_essential: bool,
+    /// Which changes are its own.
+    pub filter: Filter,
+    /// What signals mean to it.
+    pub routing: Routing,
     /// The program; without one, changes are only shown, or built.
     pub program: Option<Program>,
     /// The program as it was typed, to be shown.
@@ -60,7 +72,6 @@ pub(super) struct Service {
     pub(super) spec: Spec,
     pub(super) engine: Engine,
     echo: Echo,
-    pub(super) created: Instant,
     /// When the program was last started.
     pub(super) started: Option<Instant>,
     pub(super) record: Record,
@@ -99,20 +110,20 @@ pub(super) struct RunningStep {
 }
 
 impl Service {
-    pub(super) fn new(mut spec: Spec) -> Self {
+    /// A service of which the instances have numbers in this range.
+    pub(super) fn new(mut spec: Spec, numbers: Range<u64>) -> Self {
         let sockets = std::mem::take(&mut spec.sockets);
         Self {
             supply: Supply::new(sockets, spec.watchdog),
             probing: None,
             smoke: spec.checks.take().map(Smoke::new),
-            last_probe: u64::MAX,
+            last_probe: numbers.end - 1,
             status: None,
             has_heard_nonsense: false,
             state_said: None,
-            engine: Engine::new(spec.policy),
+            engine: Engine::numbering(spec.policy, Instance(numbers.start + 1)),
             spec,
             echo: Echo::default(),
-            created: Instant::now(),
             started: None,
             record: Record::default(),
             build_echo: Echo::default(),
@@ -128,6 +139,28 @@ impl Service {
     /// What it is called, where there are several.
     pub(super) fn name(&self) -> Option<&str> {
         self.spec.name.as_deref()
+    }
+
+    /// Whether what depends on it can begin: it is ready, has done what it is there for, or has
+    /// built what there is to build.
+    pub(super) fn is_ready(&self) -> bool {
+        match (self.spec.program.is_some(), self.engine.phase()) {
+            (true, Phase::Ready | Phase::Handover | Phase::Done) => true,
+            (true, _) => self.ended == Some(0),
+            (false, _) => {
+                let result = self.record.build.as_ref().map(|build| build.result);
+                self.spec.steps.is_empty() || result == Some(BuildResult::Done)
+            }
+        }
+    }
+
+    /// Which of these changes are its own.
+    pub(super) fn own(&self, changes: &[Change]) -> Vec<Change> {
+        let has = |change: &&Change| match change {
+            Change::Renamed { from, .. } if self.spec.filter.has(&from.path()) => true,
+            change => self.spec.filter.has(&change.place().path()),
+        };
+        changes.iter().filter(has).cloned().collect()
     }
 
     /// The tree settled on other content.

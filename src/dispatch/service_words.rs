@@ -21,11 +21,6 @@ impl Service {
                 let name = self.spec.program.as_ref().map_or("".as_ref(), Program::name);
                 Line::problem(Kind::NotStarted, program::not_started(Path::new(name), why))
             }
-            Event::Interrupted { .. } if self.engine.was_just_interrupted(Instant::now()) => return,
-            Event::Interrupted { signal, .. } => {
-                let line = format!("got {}, stopping", signals::name(signal));
-                Line::event(Kind::Signal, line).with("signal", signals::name(signal))
-            }
             Event::Typed(signal) => {
                 let name = signals::name(signal);
                 let line = format!("{name} was typed; ending if the program does");

@@ -89,7 +89,7 @@ impl Dispatcher {
             self.board.roots.join(", "),
             text::count(entries, "file"),
         );
-        if self.service.spec.policy.postpone && self.service.spec.program.is_some() {
+        if self.services.iter().any(|it| it.spec.policy.postpone && it.spec.program.is_some()) {
             line += "; the program starts after the first change";
         }
         let line = Line::event(Kind::Watching, line)

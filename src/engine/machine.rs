@@ -30,11 +30,17 @@ const SAME: Duration = Duration::from_millis(100);
 impl Engine {
     /// An engine that has seen nothing yet.
     pub fn new(policy: Policy) -> Self {
+        Self::numbering(policy, Instance(1))
+    }
+
+    /// The same, of which the instances are numbered from `first` on: those of several engines
+    /// can be told apart.
+    pub fn numbering(policy: Policy, first: Instance) -> Self {
         let Policy { steps, on_busy, stop_signal, stop_timeout, .. } = policy;
         Self {
             policy,
             generation: Generation(0),
-            next_instance: 1,
+            next_instance: first.0,
             builder: Builder::new(steps, on_busy, stop_signal, stop_timeout),
             runner: Runner::new(policy),
             paused: None,

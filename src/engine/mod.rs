@@ -9,6 +9,7 @@ mod echo;
 mod event;
 mod exit;
 mod machine;
+mod order;
 mod policy;
 mod runner;
 mod stop;
@@ -22,4 +23,5 @@ pub use event::{
 };
 pub use exit::Exit;
 pub use machine::Engine;
+pub use order::Order;
 pub use policy::{OnChange, Policy, Restart};

@@ -1,5 +1,4 @@
-//! A tee: what a program writes goes where it would have gone without, and each line is looked at
-//! on the way.
+//! A tee: what a program writes is shown, and each line is looked at on the way.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -8,19 +7,19 @@ use std::thread;
 use rustix::io::{Errno, read};
 use rustix::pipe::{PipeFlags, pipe_with};
 
-use crate::ui::write_all;
+use crate::ui::Screen;
 
 /// A line is looked at up to here.
 const LONGEST: usize = 64 * 1024;
 
-/// Makes a pipe for a program to write into, and a thread that passes on to `target` what comes,
+/// Makes a pipe for a program to write into, and a thread that shows on `screen` what comes,
 /// for as long as somebody can write. `look` is shown each line, without its end, until it says
 /// that it has seen enough.
 ///
 /// # Errors
 /// When the pipe or the thread cannot be made.
 pub fn tee(
-    target: impl AsFd + Send + 'static,
+    mut screen: Screen<impl AsFd + Send + 'static>,
     mut look: impl FnMut(&[u8]) -> bool + Send + 'static,
 ) -> io::Result<OwnedFd> {
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
@@ -34,8 +33,7 @@ pub fn tee(
                 Ok(0) | Err(_) => break,
                 Ok(count) => count,
             };
-            // Nobody may read there any more; the program goes on all the same.
-            _ = write_all(&target, &buffer[..count]);
+            screen.write(&buffer[..count]);
             for part in buffer[..count].split_inclusive(|byte| *byte == b'\n') {
                 if !is_looking {
                     break;
@@ -49,6 +47,7 @@ pub fn tee(
                 }
             }
         }
+        screen.finish();
         if is_looking && !line.is_empty() {
             look(line.trim_ascii_end());
         }
@@ -73,7 +72,7 @@ mod tests {
             sender.send(String::from_utf8_lossy(line).into_owned()).unwrap();
             !line.starts_with(b"listening")
         };
-        let writer = tee(target, look).unwrap();
+        let writer = tee(Screen::new(target, None), look).unwrap();
         for text in ["a\nnot listening on 1\nlisten", "ing on", " 80\r\nb"] {
             write(&writer, text.as_bytes()).unwrap();
         }

@@ -6,13 +6,14 @@
 //!
 //! What makes it right is spelled out where it happens: `check` (what counts as untouched),
 //! `list` (what is in a directory), `content` (what a file holds), `mount` (what the file
-//! system can be trusted with), `rules` (what is left out).
+//! system can be trusted with), `rules` (what is left out), `filter` (what of it concerns a service).
 //!
 //! This room only reads, and it never follows a symbolic link below a root.
 
 mod baseline;
 mod check;
 mod content;
+mod filter;
 mod forest;
 mod gitignore;
 mod inodes;
@@ -36,6 +37,7 @@ mod way;
 mod wildmatch;
 
 pub use baseline::Filled;
+pub use filter::Filter;
 pub use plan::{GlobError, Plan, Root, Selection};
 pub use pulse::Pulse;
 pub use rules::RULE_FILES;

@@ -190,7 +190,7 @@ pub(super) fn verdict(globs: &Gitignore, path: &Path, is_directory: bool) -> Opt
     }
 }
 
-fn compile(globs: &[String]) -> Result<Gitignore, GlobError> {
+pub(super) fn compile(globs: &[String]) -> Result<Gitignore, GlobError> {
     let failed = |glob: &str, reason: String| GlobError { glob: glob.to_owned(), reason };
     let mut builder = GitignoreBuilder::new(".");
     builder.allow_unclosed_class(false);

@@ -95,6 +95,8 @@ kinds! {
     BuildCancelled = "build_cancelled",
     /// The program is started.
     Starting = "starting",
+    /// It waits for what it depends on.
+    Waiting = "waiting",
     /// It could not be.
     NotStarted = "not_started",
     /// It is ready.

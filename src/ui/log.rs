@@ -74,6 +74,11 @@ impl Log {
         }
     }
 
+    /// How lines look.
+    pub fn style(&self) -> Style {
+        self.style
+    }
+
     /// Whether lines of this level are written.
     pub fn shows(&self, level: Level) -> bool {
         level <= self.most

@@ -184,8 +184,6 @@ fn mistakes_are_told_all_at_once_and_nothing_runs() {
 #[test]
 fn what_is_not_there_yet_is_refused_with_what_to_do() {
     let refused = [
-        ("[service.a]\nrun = 'x'\n[service.b]\nrun = 'x'\n", "second service"),
-        ("[service.a]\nrun = 'x'\nwatch = { exts = 'go' }\n", "`watch` of a service"),
         ("[rule.a]\nmatch = 'x'\naction = 'ignore'\n", "rules are not followed yet"),
         ("[watch]\nfollow-symlinks = true\n", "links"),
     ];

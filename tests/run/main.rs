@@ -15,6 +15,7 @@ mod log;
 mod pid1;
 mod restarting;
 mod scan;
+mod services;
 mod serving;
 mod settling;
 mod signals;

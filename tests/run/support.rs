@@ -133,6 +133,21 @@ impl Session {
         }
     }
 
+    /// Waits for lines that contain these texts, in whatever order.
+    pub fn wait_for_all(&mut self, texts: &[&str]) {
+        let mut missing = texts.to_vec();
+        let until = Instant::now() + DEADLINE;
+        while !missing.is_empty() {
+            match self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(line) => {
+                    missing.retain(|text| !line.contains(text));
+                    self.seen.push(line);
+                }
+                Err(error) => panic!("{error}: no {missing:?}:\n{}", self.seen.join("\n")),
+            }
+        }
+    }
+
     /// Waits until the program runs and a touch of a file is no change any more.
     pub fn wait_until_settled(&mut self) {
         self.wait_for("all files were read once");

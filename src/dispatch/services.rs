@@ -1,0 +1,300 @@
+//! All services: which of them an event is about, which wait for which, and when all is over.
+
+use std::time::Instant;
+
+use super::record::Noticed;
+use super::service::{Service, Spec};
+use super::{Shared, smoke};
+use crate::engine::{Event, Instance, Order, Request};
+use crate::process::notify::Notice;
+use crate::process::routing::Route;
+use crate::process::{Chunk, signals};
+use crate::tree::Change;
+use crate::ui::{Kind, Line};
+
+/// The services, in the order of the configuration.
+#[derive(Debug)]
+pub(super) struct Services {
+    pub(super) members: Vec<Member>,
+    order: Order,
+    /// Whether the tree was seen, without which nothing starts.
+    has_watched: bool,
+    /// What asked all of them to end.
+    ending: Option<Ending>,
+    /// The status to end with, if a service that all others depend on has ended.
+    verdict: Option<i32>,
+}
+
+/// A service among others.
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) service: Service,
+    /// Whether it was told that the tree was seen; before, what it depends on is not ready.
+    has_begun: bool,
+    /// Whether the tree changed before that.
+    has_changed: bool,
+    /// Whether it was asked to end.
+    is_ending: bool,
+}
+
+/// What asks services to end.
+#[derive(Clone, Copy, Debug)]
+enum Ending {
+    Request,
+    Signal(i32),
+}
+
+/// So many instances each service can number as its own.
+const SPAN: u64 = 1 << 48;
+
+impl Services {
+    pub(super) fn new(specs: Vec<Spec>, notify: Option<&str>) -> Self {
+        let order = Order::new(specs.iter().map(|spec| spec.needs.clone()).collect());
+        let members = (0..).zip(specs).map(|(number, spec)| {
+            let mut service = Service::new(spec, number * SPAN..(number + 1) * SPAN);
+            if let (true, Some(notify)) = (service.spec.takes_notices, notify) {
+                service.supply.notices(notify.to_owned());
+            }
+            Member { service, has_begun: false, has_changed: false, is_ending: false }
+        });
+        let members = members.collect();
+        Self { members, order, has_watched: false, ending: None, verdict: None }
+    }
+
+    /// Each service.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Service> {
+        self.members.iter().map(|member| &member.service)
+    }
+
+    /// The service that an instance is of.
+    fn of(&mut self, instance: Instance) -> Option<&mut Service> {
+        let number = usize::try_from(instance.0 / SPAN).ok()?;
+        self.members.get_mut(number).map(|member| &mut member.service)
+    }
+
+    /// Tells whom it concerns what happened.
+    pub(super) fn tell(&mut self, event: Event, shared: &mut Shared) {
+        match (event.instance(), event) {
+            (Some(instance), _) => {
+                if let Some(service) = self.of(instance) {
+                    service.tell(event, shared);
+                }
+            }
+            (None, Event::Watching) => self.has_watched = true,
+            (None, Event::Requested(Request::Stop)) => self.end(Ending::Request, shared),
+            (None, _) => {
+                for member in self.members.iter_mut().filter(|member| member.is_on()) {
+                    member.service.tell(event, shared);
+                }
+            }
+        }
+        self.advance(shared);
+    }
+
+    /// Asks one service for something, or all of them.
+    pub(super) fn request(&mut self, request: Request, which: Option<usize>, shared: &mut Shared) {
+        let Some(member) = which.and_then(|which| self.members.get_mut(which)) else {
+            return self.tell(Event::Requested(request), shared);
+        };
+        if member.is_on() {
+            member.service.tell(Event::Requested(request), shared);
+        }
+        self.advance(shared);
+    }
+
+    /// The tree settled on other content.
+    pub(super) fn changed(&mut self, changes: &[Change], noticed: Noticed, shared: &mut Shared) {
+        for member in self.members.iter_mut().filter(|member| !member.is_over()) {
+            let own = member.service.own(changes);
+            match (own.is_empty(), member.has_begun) {
+                (true, _) => {}
+                (false, true) => member.service.changed(&own, noticed, shared),
+                // It will begin with the tree as it is then.
+                (false, false) => member.has_changed = true,
+            }
+        }
+        self.advance(shared);
+    }
+
+    /// Does what a signal asks for: what it means is up to each service.
+    pub(super) fn signalled(&mut self, signal: i32, shared: &mut Shared) {
+        let routes = self.iter().map(|service| service.spec.routing.route(signal));
+        let routes: Vec<Route> = routes.collect();
+        if routes.iter().any(|route| matches!(route, Route::End(_))) {
+            return self.end(Ending::Signal(signal), shared);
+        }
+        let mut is_dropped = true;
+        for (member, route) in self.members.iter_mut().zip(routes) {
+            if let (Route::Pass(sent), true) = (route, member.is_on()) {
+                is_dropped = false;
+                member.service.tell(Event::Signalled(sent), shared);
+            }
+        }
+        if is_dropped {
+            let name = signals::name(signal);
+            let line = Line::detail(Kind::Signal, format!("dropped {name}"));
+            shared.log.write(line.with("signal", name));
+        }
+        self.advance(shared);
+    }
+
+    /// Asks all to end, each when nothing depends on it any more. Who asks a second time does not
+    /// want to wait for that.
+    fn end(&mut self, ending: Ending, shared: &mut Shared) {
+        let now = Instant::now();
+        let mut told = self.members.iter().filter(|member| member.is_ending);
+        let is_same = told.any(|member| member.service.engine.was_just_interrupted(now));
+        if is_same {
+            return;
+        }
+        if let Ending::Signal(signal) = ending {
+            let name = signals::name(signal);
+            let line = Line::event(Kind::Signal, format!("got {name}, stopping"));
+            shared.log.write(line.with("signal", name));
+        }
+        if self.ending.replace(ending).is_some() {
+            for member in self.members.iter_mut().filter(|member| !member.is_over()) {
+                member.end(ending, shared);
+            }
+        }
+        self.advance(shared);
+    }
+
+    /// Begins what can begin, and ends what may end, by what has become of the others.
+    fn advance(&mut self, shared: &mut Shared) {
+        loop {
+            let is_ready: Vec<bool> = self.iter().map(Service::is_ready).collect();
+            let has_ended: Vec<bool> = self.members.iter().map(Member::is_over).collect();
+            let mut has_moved = false;
+            for (number, member) in self.members.iter_mut().enumerate() {
+                let may_begin = self.has_watched && self.ending.is_none() && !member.has_begun;
+                if may_begin && self.order.awaits(number, |other| is_ready[other]).is_empty() {
+                    member.begin(shared);
+                    has_moved = true;
+                }
+                let Some(ending) = self.ending.filter(|_| !has_ended[number]) else { continue };
+                if !member.is_ending && self.order.may_stop(number, |other| has_ended[other]) {
+                    member.end(ending, shared);
+                    has_moved = true;
+                }
+            }
+            self.look_for_essential(shared);
+            if !has_moved {
+                return;
+            }
+        }
+    }
+
+    /// Ends all, once one has ended that they cannot do without.
+    fn look_for_essential(&mut self, shared: &mut Shared) {
+        if self.ending.is_some() || self.members.len() == 1 {
+            return;
+        }
+        let lost = self.members.iter().find(|it| it.is_over() && it.service.spec.is_essential);
+        let Some(Member { service, .. }) = lost else { return };
+        self.verdict = service.ended;
+        service.log(Line::problem(Kind::Exited, "this was essential: stopping all"), shared);
+        self.end(Ending::Request, shared);
+    }
+
+    /// Says what waits for what, once the tree was seen.
+    pub(super) fn say_waiting(&self, shared: &Shared) {
+        let names: Vec<_> = self.iter().map(|service| service.name().unwrap_or("")).collect();
+        let is_ready: Vec<bool> = self.iter().map(Service::is_ready).collect();
+        for (number, member) in self.members.iter().enumerate().filter(|(_, it)| !it.has_begun) {
+            let awaited = self.order.awaits(number, |other| is_ready[other]);
+            let awaited: Vec<_> = awaited.into_iter().map(|other| names[other]).collect();
+            let line = format!("waiting for {}", awaited.join(" and "));
+            member.service.log(Line::event(Kind::Waiting, line).with("for", awaited), shared);
+        }
+    }
+
+    /// The status to end with, once all is over.
+    pub(super) fn ended(&self) -> Option<i32> {
+        if !self.members.iter().all(Member::is_over) {
+            return None;
+        }
+        // What never began has not failed, unless nothing has begun.
+        let began = |member: &&Member| member.has_begun || self.members.len() == 1;
+        let ended = self.members.iter().filter(began).filter_map(|member| member.service.ended);
+        let failed = ended.into_iter().find(|&status| status != 0);
+        Some(self.verdict.or(failed).unwrap_or(0))
+    }
+
+    /// Takes what an instance wrote into its pipe.
+    pub(super) fn wrote(&mut self, instance: Instance, chunk: Chunk, shared: &mut Shared) {
+        let Some(service) = self.of(instance) else { return };
+        match chunk {
+            Chunk::Bytes(bytes) => service.wrote(instance, &bytes, shared),
+            Chunk::Drained => service.drained(instance, shared),
+        }
+        self.advance(shared);
+    }
+
+    /// Takes what an instance says of itself.
+    pub(super) fn take_notice(&mut self, instance: Instance, notice: Notice, shared: &mut Shared) {
+        if let Some(service) = self.of(instance) {
+            service.take_notice(instance, notice, shared);
+        }
+        self.advance(shared);
+    }
+
+    /// When something is due.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.iter().filter_map(Service::deadline).min()
+    }
+
+    /// Does what is due.
+    pub(super) fn tick(&mut self, shared: &mut Shared) {
+        for member in &mut self.members {
+            member.service.tick(shared);
+        }
+        self.advance(shared);
+    }
+
+    /// Whether an instance is being stopped.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.iter().any(|service| !service.stopping.is_empty())
+    }
+
+    /// What came of a smoke test, when stakeout ends with this status.
+    pub(super) fn smoke_report(&mut self, status: i32) -> Option<smoke::Report> {
+        let smoke = self.members.iter_mut().find_map(|member| member.service.smoke.take());
+        smoke.map(|smoke| smoke.report(status))
+    }
+}
+
+impl Member {
+    /// Whether it was told to begin, and not to end.
+    fn is_on(&self) -> bool {
+        self.has_begun && !self.is_over()
+    }
+
+    fn is_over(&self) -> bool {
+        self.service.ended.is_some()
+    }
+
+    fn begin(&mut self, shared: &mut Shared) {
+        self.has_begun = true;
+        self.service.tell(Event::Watching, shared);
+        if self.service.spec.policy.postpone && self.has_changed {
+            self.service.tell(Event::Changed, shared);
+        }
+    }
+
+    fn end(&mut self, ending: Ending, shared: &mut Shared) {
+        self.is_ending = true;
+        let event = match ending {
+            Ending::Request => Event::Requested(Request::Stop),
+            Ending::Signal(signal) => {
+                let stop = match self.service.spec.routing.route(signal) {
+                    Route::End(stop) => stop,
+                    // It ends with the others, whatever the signal would mean to it alone.
+                    Route::Pass(_) | Route::Drop => self.service.spec.policy.stop_signal,
+                };
+                Event::Interrupted { signal, stop }
+            }
+        };
+        self.service.tell(event, shared);
+    }
+}
