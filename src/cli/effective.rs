@@ -62,6 +62,21 @@ impl Source {
         let text = find::text(&file)
             .with_context(|| format!("cannot read the configuration file {shown}"))
             .map_err(Failure::usage)?;
+        Self::understand(file, moved_to, moved_from, text).map(Some)
+    }
+
+    /// The same file, with this text now.
+    pub fn with(&self, text: String) -> Result<Self, Failure> {
+        let Self { file, moved_to, moved_from, .. } = self;
+        Self::understand(file.clone(), moved_to.clone(), moved_from.clone(), text)
+    }
+
+    fn understand(
+        file: PathBuf,
+        moved_to: Option<PathBuf>,
+        moved_from: PathBuf,
+        text: String,
+    ) -> Result<Self, Failure> {
         let options = Options::new(args::definitions());
         let read = match find::is_air(&file) {
             true => air::import(&text, &options),
@@ -70,7 +85,7 @@ impl Source {
         };
         match read {
             Ok(Import { config, passed_over }) => {
-                Ok(Some(Self { file, moved_to, moved_from, text, config, passed_over }))
+                Ok(Self { file, moved_to, moved_from, text, config, passed_over })
             }
             Err(list) => Err(Failure::usage(Problems { file, text, list })),
         }
@@ -151,6 +166,8 @@ impl Source {
                 needs: service.depends_on.iter().filter_map(|name| place(&name.value)).collect(),
                 is_essential: service.essential.as_ref().is_some_and(|it| it.value),
                 filter: filter(service).map_err(Failure::usage)?,
+                key: service.name.value.clone(),
+                says: says_of(service, true),
             });
         }
         let reads = |run: &&Run| matches!(run.cli.stdin, Input::Inherit);
@@ -172,6 +189,17 @@ impl Source {
     ) -> impl Iterator<Item = &'a Setting> {
         let Config { watch, output, .. } = &self.config;
         watch.iter().chain(output).chain(service.into_iter().flat_map(|service| &service.settings))
+    }
+
+    /// A glob for the file itself, where it may be below what is watched: as it is shown there.
+    pub fn glob(&self) -> Option<String> {
+        let file = self.file.strip_prefix(".").unwrap_or(&self.file);
+        let name = file.to_str().filter(|_| file.is_relative())?;
+        let is_special = |character: char| "*?[]{}\\!# ".contains(character);
+        let escaped = name.chars().flat_map(|character| {
+            is_special(character).then_some('\\').into_iter().chain([character])
+        });
+        Some(format!("/{}", escaped.collect::<String>()))
     }
 
     /// The line that something is written in.
@@ -197,6 +225,19 @@ impl Source {
             None => format!("configured by {file}"),
         }
     }
+}
+
+/// All that a file says of a service, to be compared.
+pub fn says_of(service: &Service, is_one_of_several: bool) -> String {
+    let list = |settings: &[Setting]| -> Vec<String> {
+        settings.iter().map(|it| format!("{} {:?}", it.key.name, it.given)).collect()
+    };
+    let essential = service.essential.as_ref().map(|it| it.value);
+    format!(
+        "{:?} {:?} {essential:?} {is_one_of_several}",
+        list(&service.settings),
+        list(&service.filter)
+    )
 }
 
 /// Which changes are a service's own.

@@ -9,6 +9,7 @@ mod init;
 mod install;
 mod on_change;
 mod output;
+mod reload;
 mod remote;
 mod run;
 mod scan;

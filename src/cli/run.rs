@@ -6,31 +6,27 @@ use std::io::ErrorKind;
 use anyhow::anyhow;
 
 use super::args::{self, Cli, Typed};
-use super::effective::{Source, filter};
-use super::setup::Run;
+use super::effective::{Source, filter, says_of};
+use super::reload::Reload;
+use super::setup::{Run, Sockets};
 use super::{Failure, setup};
+use crate::config::Service;
 use crate::control::{Place, Server};
-use crate::dispatch::Dispatcher;
-use crate::scan::{Filter, Scanner, reason};
+use crate::dispatch::{Dispatcher, Follow};
+use crate::scan::{Filter, Plan, Scanner, reason};
 use crate::ui::{Kind, Line, Log, text};
 
 /// Watches until it is told to end; gives the status to exit with.
 pub fn run(words: &[OsString], typed: Typed) -> Result<u8, Failure> {
-    let Options { general, runs, source } = options(words, typed)?;
-    let cli = &general;
-    let plan = match cli.no_watch {
-        true => None,
-        false => {
-            let outputs = runs.iter().flat_map(|run| run.cli.on_change.build_outputs.clone());
-            let outputs: Vec<String> = outputs.collect();
-            let plan = setup::plan(&setup::roots(cli), &cli.choice, &outputs);
-            let mut plan = plan.map_err(Failure::usage)?;
-            plan.hash_limit = Some(cli.hash_limit);
-            Some(plan)
-        }
-    };
+    let source = Source::read(&typed.cli)?;
+    if let Some(source) = &source {
+        source.check()?;
+    }
+    let options = assemble(words, &typed, source.as_ref())?;
+    let cli = &options.general;
+    let plan = plan(&options, source.as_ref())?;
     let log = Log::new(cli.output.level(), cli.output.style())?;
-    if let Some(source) = source {
+    if let Some(source) = &source {
         let line = Line::event(Kind::Configured, source.sentence());
         log.write(line.with("file", text::path(&source.file)));
         if let Some(warning) = source.warning() {
@@ -38,7 +34,14 @@ pub fn run(words: &[OsString], typed: Typed) -> Result<u8, Failure> {
         }
     }
     let control = listen(&cli.control.place(), &log).map_err(Failure::usage)?;
-    let what = setup::setup(cli, &runs, control).map_err(Failure::usage)?;
+    let mut sockets = Sockets::default();
+    let mut what =
+        setup::setup(cli, &options.runs, &mut sockets, control).map_err(Failure::usage)?;
+    // A plain init watches nothing.
+    if let Some(source) = source.filter(|_| plan.is_some()) {
+        let mut reload = Reload::new(words.to_vec(), source, &options, sockets);
+        what.follow = Some(Follow(Box::new(move || reload.next())));
+    }
     let dispatcher = Dispatcher::new(what, log)?;
     let (status, _) = dispatcher.run(plan.map(Scanner::new).transpose()?)?;
     Ok(status)
@@ -51,30 +54,54 @@ pub struct Options {
     pub general: Cli,
     /// What runs; one at least, which may be nothing but watching.
     pub runs: Vec<Run>,
-    pub source: Option<Source>,
+}
+
+/// What to scan, unless nothing is to be watched.
+pub fn plan(options: &Options, source: Option<&Source>) -> Result<Option<Plan>, Failure> {
+    let cli = &options.general;
+    if cli.no_watch {
+        return Ok(None);
+    }
+    let outputs = options.runs.iter().flat_map(|run| run.cli.on_change.build_outputs.clone());
+    // The configuration is followed by itself, and a change of it concerns whom it concerns.
+    let own = source.and_then(Source::glob);
+    let outputs: Vec<String> = own.into_iter().chain(outputs).collect();
+    let mut plan =
+        setup::plan(&setup::roots(cli), &cli.choice, &outputs).map_err(Failure::usage)?;
+    plan.hash_limit = Some(cli.hash_limit);
+    Ok(Some(plan))
 }
 
 /// Puts together what was typed and what a file says.
-pub fn options(words: &[OsString], typed: Typed) -> Result<Options, Failure> {
-    let everything = || Filter::new(&[], &[], &[]).map_err(Failure::usage);
-    let only = |cli: Cli| -> Result<Vec<Run>, Failure> {
-        let filter = everything()?;
-        Ok(vec![Run { cli, name: None, needs: Vec::new(), is_essential: false, filter }])
+pub fn assemble(
+    words: &[OsString],
+    typed: &Typed,
+    source: Option<&Source>,
+) -> Result<Options, Failure> {
+    let only = |cli: Cli, service: Option<&Service>| -> Result<Vec<Run>, Failure> {
+        let filter = match service {
+            Some(service) => filter(service),
+            None => Filter::new(&[], &[], &[]),
+        };
+        Ok(vec![Run {
+            cli,
+            name: None,
+            needs: Vec::new(),
+            is_essential: false,
+            filter: filter.map_err(Failure::usage)?,
+            key: service.map_or_else(String::new, |service| service.name.value.clone()),
+            says: service.map_or_else(String::new, |service| says_of(service, false)),
+        }])
     };
-    let Some(source) = Source::read(&typed.cli)? else {
-        let general = args::parse(words, &[]).map_err(Failure::usage)?.cli;
-        return Ok(Options { general, runs: only(typed.cli)?, source: None });
+    let Some(source) = source else {
+        let read = || args::parse(words, &[]).map(|typed| typed.cli).map_err(Failure::usage);
+        return Ok(Options { general: read()?, runs: only(read()?, None)? });
     };
-    source.check()?;
+    let complete = |service| source.complete(words, typed, service).map(|typed| typed.cli);
     let services = &source.config.services;
-    let general = source.complete(words, &typed, services.first())?.cli;
     let runs = match services.as_slice() {
-        [] => only(source.complete(words, &typed, None)?.cli)?,
-        [service] => {
-            let mut runs = only(source.complete(words, &typed, Some(service))?.cli)?;
-            runs[0].filter = filter(service).map_err(Failure::usage)?;
-            runs
-        }
+        [] => only(complete(None)?, None)?,
+        [service] => only(complete(Some(service))?, Some(service))?,
         _ if !typed.cli.command.is_empty() => {
             return Err(Failure::usage(anyhow!(
                 "{} has several services, and it cannot be told which of them the command is \
@@ -82,9 +109,9 @@ pub fn options(words: &[OsString], typed: Typed) -> Result<Options, Failure> {
                 text::path(&source.file)
             )));
         }
-        several => source.runs(words, &typed, several)?,
+        several => source.runs(words, typed, several)?,
     };
-    Ok(Options { general, runs, source: Some(source) })
+    Ok(Options { general: complete(services.first())?, runs })
 }
 
 /// Opens the control socket. Nothing begins without one that was asked for by path; without the

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
 
 use anyhow::{anyhow, bail};
 use rustix::fs::FileType;
@@ -16,7 +17,7 @@ use crate::control::Server;
 use crate::dispatch::{Setup, Spec, Step};
 use crate::engine::{OnBusy, OnChange, Policy, Restart};
 use crate::process::routing::Routing;
-use crate::process::{Program, Socket, Stdin};
+use crate::process::{Address, Program, Socket, Stdin};
 use crate::ready::Probe;
 use crate::scan::{Filter, GlobError, Plan, Root, Selection};
 use crate::watch::{Interval, Mode, Timing};
@@ -49,25 +50,49 @@ pub struct Run {
     pub needs: Vec<usize>,
     pub is_essential: bool,
     pub filter: Filter,
+    /// What the file calls it.
+    pub key: String,
+    /// All that the file says of it.
+    pub says: String,
 }
 
+/// The sockets that are open, so that nothing is opened twice.
+#[derive(Debug, Default)]
+pub struct Sockets(BTreeMap<String, Weak<Socket>>);
+
 /// What to do, as far as it is not the plan. `cli` is what holds for all services.
-pub fn setup(cli: &Cli, runs: &[Run], control: Option<Server>) -> anyhow::Result<Setup> {
+pub fn setup(
+    cli: &Cli,
+    runs: &[Run],
+    sockets: &mut Sockets,
+    control: Option<Server>,
+) -> anyhow::Result<Setup> {
+    Ok(Setup {
+        services: specs(runs, sockets)?,
+        timing: timing(cli),
+        clear: cli.output.clear && termios::isatty(stdio::stderr()),
+        control,
+        follow: None,
+    })
+}
+
+/// When to look.
+pub fn timing(cli: &Cli) -> Timing {
     let interval = cli.interval.map_or(Interval::Budget(cli.cpu_budget), Interval::Fixed);
     let mode = match cli.mode {
         args::Mode::Auto => Mode::Auto,
         args::Mode::Poll => Mode::Poll,
         args::Mode::Native => Mode::Native,
     };
-    Ok(Setup {
-        services: runs.iter().map(spec).collect::<anyhow::Result<_>>()?,
-        timing: Timing { mode, interval, debounce: cli.debounce, max_wait: cli.max_wait },
-        clear: cli.output.clear && termios::isatty(stdio::stderr()),
-        control,
-    })
+    Timing { mode, interval, debounce: cli.debounce, max_wait: cli.max_wait }
 }
 
-fn spec(run: &Run) -> anyhow::Result<Spec> {
+/// What each service is.
+pub fn specs(runs: &[Run], sockets: &mut Sockets) -> anyhow::Result<Vec<Spec>> {
+    runs.iter().map(|run| spec(run, sockets)).collect()
+}
+
+fn spec(run: &Run, sockets: &mut Sockets) -> anyhow::Result<Spec> {
     let cli = &run.cli;
     let command = command(cli)?;
     let program = match command.is_empty() {
@@ -82,6 +107,8 @@ fn spec(run: &Run) -> anyhow::Result<Spec> {
     // Who has the terminal ends all by Ctrl-C.
     let reads = program.as_ref().is_some_and(|program| program.stdin() == Stdin::Inherit);
     Ok(Spec {
+        key: run.key.clone(),
+        says: run.says.clone(),
         name: run.name.clone(),
         needs: run.needs.clone(),
         is_essential: run.is_essential || reads,
@@ -92,7 +119,7 @@ fn spec(run: &Run) -> anyhow::Result<Spec> {
             // Fails where there is no controlling terminal (tty(4)).
             has_terminal: File::open("/dev/tty").is_ok(),
         },
-        sockets: sockets(cli)?,
+        sockets: sockets.open(cli)?,
         ready: cli.serving.ready.clone(),
         probe: probe(cli)?,
         takes_notices: takes_notices(cli),
@@ -185,13 +212,20 @@ fn step(cli: &Cli, prefix: &str, command: &str) -> anyhow::Result<Step> {
     Ok(Step { command: command.to_owned(), prefix: prefix.to_owned(), program })
 }
 
-/// Opens what is to be listened on.
-fn sockets(cli: &Cli) -> anyhow::Result<Vec<Socket>> {
-    cli.serving
-        .listen
-        .iter()
-        .map(|address| Socket::open(address).map_err(|error| anyhow!(error)))
-        .collect()
+impl Sockets {
+    /// Opens what is to be listened on, unless it is open already.
+    fn open(&mut self, cli: &Cli) -> anyhow::Result<Vec<Arc<Socket>>> {
+        let mut open = |address: &Address| {
+            let name = format!("{address:?}");
+            if let Some(socket) = self.0.get(&name).and_then(Weak::upgrade) {
+                return Ok(socket);
+            }
+            let socket = Arc::new(Socket::open(address).map_err(|error| anyhow!(error))?);
+            self.0.insert(name, Arc::downgrade(&socket));
+            Ok(socket)
+        };
+        cli.serving.listen.iter().map(&mut open).collect()
+    }
 }
 
 /// The command that finds out whether the program is ready, if it is one.

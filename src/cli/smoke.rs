@@ -11,8 +11,9 @@ use anyhow::anyhow;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
+use super::effective::Source;
 use super::run::Options;
-use super::setup::Run;
+use super::setup::{Run, Sockets};
 use super::values::period;
 use super::{Failure, args, run, setup};
 use crate::dispatch::{Check, Checks, Dispatcher, SmokeReport};
@@ -74,7 +75,11 @@ pub fn smoke(smoke: &Smoke) -> Result<u8, Failure> {
         let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
         Failure::usage(anyhow!("{line}"))
     })?;
-    let Options { mut runs, .. } = run::options(&words, typed)?;
+    let source = Source::read(&typed.cli)?;
+    if let Some(source) = &source {
+        source.check()?;
+    }
+    let Options { mut runs, .. } = run::assemble(&words, &typed, source.as_ref())?;
     let [Run { cli, .. }] = runs.as_mut_slice() else {
         return Err(Failure::usage(anyhow!(
             "a smoke test is of one service; name a file of its own by STAKEOUT_CONFIG"
@@ -88,7 +93,8 @@ pub fn smoke(smoke: &Smoke) -> Result<u8, Failure> {
     let log = Log::new(cli.output.level(), cli.output.style())?;
     let control = run::listen(&cli.control.place(), &log).map_err(Failure::usage)?;
     let steps = setup::checks(cli, &smoke.check).map_err(Failure::usage)?;
-    let mut what = setup::setup(&runs[0].cli, &runs, control).map_err(Failure::usage)?;
+    let mut what = setup::setup(&runs[0].cli, &runs, &mut Sockets::default(), control)
+        .map_err(Failure::usage)?;
     what.services[0].checks = Some(Checks { steps, timeout: smoke.check_timeout });
     let (status, report) = Dispatcher::new(what, log)?.run(None)?;
     let Some(report) = report else { return Ok(status) };

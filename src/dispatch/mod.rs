@@ -16,11 +16,12 @@ use crate::process::signals::{self, Received, Sender as Origin};
 use crate::process::{Children, Chunk, Program, STOP_TYPED, Stdin};
 use crate::scan::Scanner;
 use crate::ui::{Kind, Line, Log, text};
-use crate::watch::{Report, Timing, watch};
+use crate::watch::{Report, Timing};
 
 mod asked;
 mod board;
 mod changes;
+mod configure;
 mod notices;
 mod probing;
 mod record;
@@ -29,10 +30,13 @@ mod service_words;
 mod services;
 mod smoke;
 mod steps;
+mod succession;
 mod supply;
 mod words;
 
 use board::Board;
+use configure::Watcher;
+pub use configure::{Configuration, Follow};
 use record::Noticed;
 pub use service::Spec;
 use services::Services;
@@ -50,16 +54,20 @@ pub struct Setup {
     pub clear: bool,
     /// Where requests are taken.
     pub control: Option<Server>,
+    /// Tells of another configuration, if there can be one.
+    pub follow: Option<Follow>,
 }
 
 /// What happened, from whichever thread saw it.
 enum Message {
-    Report(Report),
+    /// What a watcher says, and which: they are counted.
+    Report(u64, Report),
     Signal(Received),
     Output(Instance, Chunk),
     Ready(Instance),
     Notice(Notice),
     Asked(Call),
+    Configured(Box<Result<Configuration, String>>),
 }
 
 /// What a service needs to carry out what is decided.
@@ -74,6 +82,12 @@ struct Shared {
 #[derive(Debug)]
 pub struct Dispatcher {
     timing: Timing,
+    /// What looks at the tree, if something does.
+    watcher: Option<Watcher>,
+    /// What is about to take its place.
+    next_watcher: Option<Watcher>,
+    /// How many there were.
+    watchers: u64,
     clear: bool,
     services: Services,
     shared: Shared,
@@ -103,8 +117,9 @@ impl Dispatcher {
     /// # Errors
     /// When threads or signal handlers cannot be made.
     pub fn new(setup: Setup, log: Log) -> io::Result<Self> {
-        let Setup { services, timing, clear, control } = setup;
+        let Setup { services, timing, clear, control, follow } = setup;
         let (sender, messages) = mpsc::channel();
+        let follow_sender = sender.clone();
         let signal_sender = sender.clone();
         // A closed channel means that we are on our way out.
         signals::listen(move |received| _ = signal_sender.send(Message::Signal(received)))?;
@@ -121,9 +136,16 @@ impl Dispatcher {
         let children = Children::new(if is_read { Stdin::Inherit } else { Stdin::Null })?;
         let takes_notices = services.iter().any(|spec| spec.takes_notices);
         let notify = takes_notices.then(|| notify::serve(send)).transpose()?;
-        let services = Services::new(services, notify.as_deref());
+        let services = Services::new(services, notify);
+        if let Some(follow) = follow {
+            let send = move |new| follow_sender.send(Message::Configured(Box::new(new))).is_ok();
+            configure::follow(follow, send)?;
+        }
         Ok(Self {
             timing,
+            watcher: None,
+            next_watcher: None,
+            watchers: 0,
             clear,
             services,
             shared: Shared { children, log, sender },
@@ -145,11 +167,7 @@ impl Dispatcher {
     pub fn run(mut self, scanner: Option<Scanner>) -> io::Result<(u8, Option<SmokeReport>)> {
         match scanner {
             Some(scanner) => {
-                let roots = scanner.roots().iter().map(|root| text::path(&root.label));
-                self.board.roots = roots.collect();
-                let sender = self.shared.sender.clone();
-                let send = move |report| sender.send(Message::Report(report)).is_ok();
-                watch(scanner, self.timing, send)?;
+                self.watch(scanner, self.timing)?;
             }
             None => self.tell(Event::Watching),
         }
@@ -191,7 +209,8 @@ impl Dispatcher {
         self.look_for_stop();
         reaped.events.into_iter().for_each(|event| self.tell(event));
         match message {
-            Some(Message::Report(report)) => self.take_report(report),
+            Some(Message::Report(number, report)) => self.take_report_of(number, report),
+            Some(Message::Configured(new)) => self.configure(*new),
             Some(Message::Signal(received)) => self.take_signal(received),
             Some(Message::Output(instance, chunk)) => {
                 self.services.wrote(instance, chunk, &mut self.shared);
@@ -254,8 +273,7 @@ impl Dispatcher {
             }
             Report::First { .. } => {
                 self.say_report(&report);
-                self.tell(Event::Watching);
-                self.services.say_waiting(&self.shared);
+                self.begin();
             }
             Report::Changed { changes, settling } => {
                 if self.clear {

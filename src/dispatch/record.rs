@@ -17,6 +17,8 @@ pub(super) struct Record {
     /// The process that was started last, while it is there.
     pub(super) pid: Option<i32>,
     instance: Option<Instance>,
+    /// Whether it was not ready in time.
+    pub(super) is_late: bool,
     /// What led to the next start.
     cause: Cause,
     timeline: Timeline,
@@ -52,6 +54,13 @@ enum Cause {
 }
 
 impl Record {
+    /// The record of a service that takes this one's place.
+    pub(super) fn successor(&self) -> Self {
+        let Self { restarts, last_exit, .. } = self;
+        let last_exit = last_exit.clone();
+        Self { restarts: *restarts, last_exit, cause: Cause::Request, ..Self::default() }
+    }
+
     /// Something happened that may lead to a start.
     pub(super) fn take(&mut self, event: Event) {
         match event {
@@ -107,6 +116,7 @@ impl Record {
 
     /// The engine noted something; `failure` is how the step that failed did.
     pub(super) fn note(&mut self, note: Note, failure: Option<String>) {
+        self.is_late |= matches!(note, Note::NotReady { .. });
         let (result, took): (_, Duration) = match note {
             Note::Built { took, .. } => (BuildResult::Done, took),
             Note::BuildFailed { took, .. } => (BuildResult::Failed, took),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::changes::Changes;
@@ -25,8 +26,12 @@ use crate::tree::Change;
 use crate::ui::{Kind, Line, text};
 
 /// What to run, and how.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Spec {
+    /// What a configuration file calls it.
+    pub key: String,
+    /// All that such a file says of it: two that are equal run the same.
+    pub says: String,
     /// What it is called, where there are several.
     pub name: Option<String>,
     /// The services that have to be ready before it starts, by their places in the list.
@@ -46,7 +51,7 @@ pub struct Spec {
     /// When to start and to kill.
     pub policy: Policy,
     /// Sockets that every instance is given.
-    pub sockets: Vec<Socket>,
+    pub sockets: Vec<Arc<Socket>>,
     /// How it is found out that the program is ready; otherwise it is as soon as it is executed.
     pub ready: Option<Probe>,
     /// What is run to find that out, for [`Probe::Exec`].
@@ -112,9 +117,8 @@ pub(super) struct RunningStep {
 impl Service {
     /// A service of which the instances have numbers in this range.
     pub(super) fn new(mut spec: Spec, numbers: Range<u64>) -> Self {
-        let sockets = std::mem::take(&mut spec.sockets);
         Self {
-            supply: Supply::new(sockets, spec.watchdog),
+            supply: Supply::new(spec.sockets.clone(), spec.watchdog),
             probing: None,
             smoke: spec.checks.take().map(Smoke::new),
             last_probe: numbers.end - 1,

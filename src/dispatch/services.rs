@@ -16,11 +16,17 @@ use crate::ui::{Kind, Line};
 #[derive(Debug)]
 pub(super) struct Services {
     pub(super) members: Vec<Member>,
-    order: Order,
+    /// Those that another took the place of, until nothing of them is left.
+    pub(super) retiring: Vec<Member>,
+    pub(super) order: Order,
+    /// The number of the next member.
+    next: u64,
+    /// As NOTIFY_SOCKET has it, where there is one.
+    notify: Option<String>,
     /// Whether the tree was seen, without which nothing starts.
     has_watched: bool,
     /// What asked all of them to end.
-    ending: Option<Ending>,
+    pub(super) ending: Option<Ending>,
     /// The status to end with, if a service that all others depend on has ended.
     verdict: Option<i32>,
 }
@@ -28,18 +34,24 @@ pub(super) struct Services {
 /// A service among others.
 #[derive(Debug)]
 pub(super) struct Member {
+    /// Of all that there ever were; its instances have it in their numbers.
+    pub(super) number: u64,
     pub(super) service: Service,
+    /// The one that has to be gone before it begins, since it takes its place.
+    pub(super) replaces: Option<u64>,
+    /// What ran before and worked, until this one has worked as well.
+    pub(super) fallback: Option<Box<Spec>>,
     /// Whether it was told that the tree was seen; before, what it depends on is not ready.
-    has_begun: bool,
+    pub(super) has_begun: bool,
     /// Whether the tree changed before that.
-    has_changed: bool,
+    pub(super) has_changed: bool,
     /// Whether it was asked to end.
-    is_ending: bool,
+    pub(super) is_ending: bool,
 }
 
 /// What asks services to end.
 #[derive(Clone, Copy, Debug)]
-enum Ending {
+pub(super) enum Ending {
     Request,
     Signal(i32),
 }
@@ -48,17 +60,49 @@ enum Ending {
 const SPAN: u64 = 1 << 48;
 
 impl Services {
-    pub(super) fn new(specs: Vec<Spec>, notify: Option<&str>) -> Self {
-        let order = Order::new(specs.iter().map(|spec| spec.needs.clone()).collect());
-        let members = (0..).zip(specs).map(|(number, spec)| {
-            let mut service = Service::new(spec, number * SPAN..(number + 1) * SPAN);
-            if let (true, Some(notify)) = (service.spec.takes_notices, notify) {
-                service.supply.notices(notify.to_owned());
-            }
-            Member { service, has_begun: false, has_changed: false, is_ending: false }
-        });
-        let members = members.collect();
-        Self { members, order, has_watched: false, ending: None, verdict: None }
+    pub(super) fn new(specs: Vec<Spec>, notify: Option<String>) -> Self {
+        let mut services = Self {
+            members: Vec::new(),
+            retiring: Vec::new(),
+            order: Order::default(),
+            next: 0,
+            notify,
+            has_watched: false,
+            ending: None,
+            verdict: None,
+        };
+        services.order = Order::new(specs.iter().map(|spec| spec.needs.clone()).collect());
+        for spec in specs {
+            let member = services.member(spec);
+            services.members.push(member);
+        }
+        services
+    }
+
+    pub(super) fn member(&mut self, spec: Spec) -> Member {
+        let number = self.next;
+        self.next += 1;
+        let mut service = Service::new(spec, number * SPAN..(number + 1) * SPAN);
+        if let (true, Some(notify)) = (service.spec.takes_notices, &self.notify) {
+            service.supply.notices(notify.clone());
+        }
+        Member {
+            number,
+            service,
+            replaces: None,
+            fallback: None,
+            has_begun: false,
+            has_changed: false,
+            is_ending: false,
+        }
+    }
+
+    /// What counts as a change is another: all start anew.
+    pub(super) fn changed_all(&mut self, shared: &mut Shared) {
+        for member in self.members.iter_mut().filter(|member| member.is_on()) {
+            member.service.tell(Event::Changed, shared);
+        }
+        self.advance(shared);
     }
 
     /// Each service.
@@ -68,8 +112,9 @@ impl Services {
 
     /// The service that an instance is of.
     fn of(&mut self, instance: Instance) -> Option<&mut Service> {
-        let number = usize::try_from(instance.0 / SPAN).ok()?;
-        self.members.get_mut(number).map(|member| &mut member.service)
+        let mut all = self.members.iter_mut().chain(&mut self.retiring);
+        let member = all.find(|member| member.number == instance.0 / SPAN);
+        member.map(|member| &mut member.service)
     }
 
     /// Tells whom it concerns what happened.
@@ -142,7 +187,8 @@ impl Services {
     /// want to wait for that.
     fn end(&mut self, ending: Ending, shared: &mut Shared) {
         let now = Instant::now();
-        let mut told = self.members.iter().filter(|member| member.is_ending);
+        let all = self.members.iter().chain(&self.retiring);
+        let mut told = all.filter(|member| member.is_ending && self.ending.is_some());
         let is_same = told.any(|member| member.service.engine.was_just_interrupted(now));
         if is_same {
             return;
@@ -153,7 +199,8 @@ impl Services {
             shared.log.write(line.with("signal", name));
         }
         if self.ending.replace(ending).is_some() {
-            for member in self.members.iter_mut().filter(|member| !member.is_over()) {
+            let all = self.members.iter_mut().chain(&mut self.retiring);
+            for member in all.filter(|member| !member.is_over()) {
                 member.end(ending, shared);
             }
         }
@@ -161,13 +208,17 @@ impl Services {
     }
 
     /// Begins what can begin, and ends what may end, by what has become of the others.
-    fn advance(&mut self, shared: &mut Shared) {
+    pub(super) fn advance(&mut self, shared: &mut Shared) {
         loop {
+            self.look_after_change(shared);
             let is_ready: Vec<bool> = self.iter().map(Service::is_ready).collect();
             let has_ended: Vec<bool> = self.members.iter().map(Member::is_over).collect();
             let mut has_moved = false;
             for (number, member) in self.members.iter_mut().enumerate() {
-                let may_begin = self.has_watched && self.ending.is_none() && !member.has_begun;
+                let may_begin = self.has_watched
+                    && self.ending.is_none()
+                    && !member.has_begun
+                    && member.replaces.is_none();
                 if may_begin && self.order.awaits(number, |other| is_ready[other]).is_empty() {
                     member.begin(shared);
                     has_moved = true;
@@ -211,7 +262,7 @@ impl Services {
 
     /// The status to end with, once all is over.
     pub(super) fn ended(&self) -> Option<i32> {
-        if !self.members.iter().all(Member::is_over) {
+        if !self.members.iter().chain(&self.retiring).all(Member::is_over) {
             return None;
         }
         // What never began has not failed, unless nothing has begun.
@@ -241,12 +292,15 @@ impl Services {
 
     /// When something is due.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.iter().filter_map(Service::deadline).min()
+        let all = self.members.iter().chain(&self.retiring);
+        let on_trial = self.members.iter().filter(|member| member.fallback.is_some());
+        let trials = on_trial.filter_map(|member| member.service.trial_deadline());
+        all.filter_map(|member| member.service.deadline()).chain(trials).min()
     }
 
     /// Does what is due.
     pub(super) fn tick(&mut self, shared: &mut Shared) {
-        for member in &mut self.members {
+        for member in self.members.iter_mut().chain(&mut self.retiring) {
             member.service.tick(shared);
         }
         self.advance(shared);
@@ -254,7 +308,8 @@ impl Services {
 
     /// Whether an instance is being stopped.
     pub(super) fn is_stopping(&self) -> bool {
-        self.iter().any(|service| !service.stopping.is_empty())
+        let mut all = self.members.iter().chain(&self.retiring);
+        all.any(|member| !member.service.stopping.is_empty())
     }
 
     /// What came of a smoke test, when stakeout ends with this status.
@@ -270,7 +325,7 @@ impl Member {
         self.has_begun && !self.is_over()
     }
 
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         self.service.ended.is_some()
     }
 
@@ -282,7 +337,7 @@ impl Member {
         }
     }
 
-    fn end(&mut self, ending: Ending, shared: &mut Shared) {
+    pub(super) fn end(&mut self, ending: Ending, shared: &mut Shared) {
         self.is_ending = true;
         let event = match ending {
             Ending::Request => Event::Requested(Request::Stop),

@@ -16,7 +16,7 @@ use crate::engine::{Event, Failure, Instance, Note, Request};
 use crate::ui::{Kind, Line, text};
 
 /// What is to be checked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Checks {
     /// Commands that have to succeed.
     pub steps: Vec<Step>,

@@ -6,7 +6,7 @@ use crate::process::Program;
 use crate::ui::{Kind, Level, Line, Lines, Log};
 
 /// A command that is run before the program is started anew.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Step {
     /// As it was typed.
     pub command: String,

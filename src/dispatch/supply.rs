@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -16,7 +17,7 @@ pub(super) const STORE: usize = 512;
 /// What instances are given.
 #[derive(Debug, Default)]
 pub(super) struct Supply {
-    sockets: Vec<Socket>,
+    sockets: Vec<Arc<Socket>>,
     store: Vec<Stored>,
     /// As NOTIFY_SOCKET has it, where there is one.
     notify: Option<String>,
@@ -36,7 +37,7 @@ struct Stored {
 }
 
 impl Supply {
-    pub(super) fn new(sockets: Vec<Socket>, watchdog: Option<Duration>) -> Self {
+    pub(super) fn new(sockets: Vec<Arc<Socket>>, watchdog: Option<Duration>) -> Self {
         Self { sockets, watchdog, ..Self::default() }
     }
 
@@ -78,6 +79,11 @@ impl Supply {
             self.store.push(Stored { name: name.to_owned(), descriptor, is_polled });
         }
         true
+    }
+
+    /// Takes over what was stored with another.
+    pub(super) fn inherit(&mut self, other: &mut Self) {
+        self.store.append(&mut other.store);
     }
 
     /// Forgets the descriptors of this name.

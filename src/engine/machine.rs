@@ -49,6 +49,11 @@ impl Engine {
         }
     }
 
+    /// Goes on counting where another engine has ended.
+    pub fn begin_after(&mut self, generation: Generation) {
+        self.generation = generation;
+    }
+
     /// How many change sets there were.
     pub fn generation(&self) -> Generation {
         self.generation

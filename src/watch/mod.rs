@@ -25,4 +25,4 @@ pub use report::{Report, Timing};
 pub use settle::{Settle, Verdict};
 pub use silence::{Said, Silence};
 pub use trust::{Mode, Trusts, Verdict as TrustVerdict};
-pub use watcher::{SAFETY_NET, watch};
+pub use watcher::{SAFETY_NET, Watching, watch};

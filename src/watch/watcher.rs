@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,17 @@ const REST: Duration = Duration::from_millis(5);
 /// How often to look at everything where events are trusted.
 pub const SAFETY_NET: Duration = Duration::from_secs(10);
 
+/// What is being watched. It ends when this is dropped.
+#[derive(Debug)]
+#[must_use = "it ends when this is dropped"]
+pub struct Watching(Arc<AtomicBool>);
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Watches from threads of its own, until `send` says that nobody listens any more.
 ///
 /// # Errors
@@ -37,8 +49,10 @@ pub fn watch(
     scanner: Scanner,
     timing: Timing,
     send: impl Fn(Report) -> bool + Send + Sync + 'static,
-) -> io::Result<()> {
-    let send = Arc::new(send);
+) -> io::Result<Watching> {
+    let is_over = Arc::new(AtomicBool::new(false));
+    let over = Arc::clone(&is_over);
+    let send = Arc::new(move |report| !over.load(Ordering::Relaxed) && send(report));
     see_to_answers(&scanner, Arc::clone(&send))?;
     let send = Sender(send);
     let native = match timing.mode {
@@ -70,10 +84,11 @@ pub fn watch(
         synced: None,
         ailments: Ailments::default(),
         scanner,
+        is_over: Arc::clone(&is_over),
         send,
     };
     thread::Builder::new().name("watch".into()).spawn(move || watcher.run())?;
-    Ok(())
+    Ok(Watching(is_over))
 }
 
 struct Watcher<F: Fn(Report) -> bool> {
@@ -101,6 +116,8 @@ struct Watcher<F: Fn(Report) -> bool> {
     /// For which [`Scanner::tidied`] directories are watched.
     synced: Option<u64>,
     ailments: Ailments,
+    /// Whether it is to end.
+    is_over: Arc<AtomicBool>,
     send: Sender<F>,
 }
 
@@ -163,7 +180,7 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
     fn keep_looking(&mut self) -> Result<(), Over> {
         let mut baseline_at = self.scanner.baseline_after().map(|wait| Instant::now() + wait);
         let baseline_began = Instant::now();
-        loop {
+        while !self.is_over.load(Ordering::Relaxed) {
             let now = Instant::now();
             if let Some(due) = self.agenda.take(now) {
                 self.look(due)?;
@@ -179,6 +196,7 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
                 self.wait(baseline_at.map_or(next, |at| at.min(next)) - now);
             }
         }
+        Err(Over)
     }
 
     /// Waits so long, or until an event tells where to look before that.

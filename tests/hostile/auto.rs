@@ -98,6 +98,7 @@ struct Watching {
     told: Snapshot,
     behind: Root,
     trusts: Vec<TrustVerdict>,
+    _watching: stakeout::watch::Watching,
 }
 
 impl Watching {
@@ -116,9 +117,9 @@ impl Watching {
         };
         // An error says that the test is over.
         let send = move |report| sender.send(report).is_ok();
-        watch(scanner, timing, send).expect("threads");
+        let _watching = watch(scanner, timing, send).expect("threads");
         let told = reference::read(&plan(behind.clone())).expect("a readable tree");
-        let mut watching = Self { reports, told, behind, trusts: Vec::new() };
+        let mut watching = Self { reports, told, behind, trusts: Vec::new(), _watching };
         while !matches!(watching.next(), Report::Baseline { .. }) {}
         watching
     }

@@ -1,0 +1,140 @@
+//! Another configuration: it is noticed, and what it says otherwise than the one before is done.
+//!
+//! What runs is never taken down by a mistake in it: one that cannot be read changes nothing, and
+//! services that do not start as it says go back to what worked (`services`).
+
+use std::io;
+use std::thread;
+use std::time::Duration;
+
+use super::service::Spec;
+use super::{Board, Dispatcher, Message};
+use crate::engine::Event;
+use crate::scan::Scanner;
+use crate::ui::{Kind, Line, text};
+use crate::watch::{Report, Timing, Watching, watch};
+
+/// What a configuration says.
+#[derive(Debug)]
+pub struct Configuration {
+    /// What runs.
+    pub services: Vec<Spec>,
+    /// What is watched and how, if that is another than before.
+    pub watch: Option<(Scanner, Timing)>,
+}
+
+/// Looks whether there is another configuration; gives it, or a sentence on why it cannot be.
+pub struct Follow(pub Box<dyn FnMut() -> Option<Result<Configuration, String>> + Send>);
+
+/// How often to look.
+const LOOK: Duration = Duration::from_millis(500);
+
+impl std::fmt::Debug for Follow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Follow")
+    }
+}
+
+/// Looks again and again, on a thread of its own: the file may be on a mount that hangs.
+pub(super) fn follow(
+    mut follow: Follow,
+    send: impl Fn(Result<Configuration, String>) -> bool + Send + 'static,
+) -> io::Result<()> {
+    let look = move || {
+        loop {
+            thread::sleep(LOOK);
+            if (follow.0)().is_some_and(|new| !send(new)) {
+                return;
+            }
+        }
+    };
+    thread::Builder::new().name("config".into()).spawn(look)?;
+    Ok(())
+}
+
+/// A thread that looks at the tree.
+#[derive(Debug)]
+pub(super) struct Watcher {
+    /// Its reports have this.
+    pub(super) number: u64,
+    timing: Timing,
+    roots: Vec<String>,
+    _watching: Watching,
+}
+
+impl Dispatcher {
+    /// Watches with this scanner as well as with the one before, if there is one, until the tree
+    /// was seen.
+    pub(super) fn watch(&mut self, scanner: Scanner, timing: Timing) -> io::Result<()> {
+        self.watchers += 1;
+        let number = self.watchers;
+        let roots = scanner.roots().iter().map(|root| text::path(&root.label)).collect();
+        let sender = self.shared.sender.clone();
+        let send = move |report| sender.send(Message::Report(number, report)).is_ok();
+        let _watching = watch(scanner, timing, send)?;
+        let watcher = Watcher { number, timing, roots, _watching };
+        match self.watcher {
+            None => self.take_watcher(watcher),
+            Some(_) => self.next_watcher = Some(watcher),
+        }
+        Ok(())
+    }
+
+    fn take_watcher(&mut self, watcher: Watcher) {
+        self.timing = watcher.timing;
+        self.board = Board::new(watcher.timing);
+        self.board.roots.clone_from(&watcher.roots);
+        self.watcher = Some(watcher);
+    }
+
+    /// Takes what a watcher says.
+    pub(super) fn take_report_of(&mut self, number: u64, report: Report) {
+        if self.watcher.as_ref().is_some_and(|watcher| watcher.number == number) {
+            return self.take_report(report);
+        }
+        let Some(next) = self.next_watcher.take_if(|next| next.number == number) else { return };
+        match report {
+            Report::First { .. } => {
+                self.take_watcher(next);
+                self.take_report(report);
+                // What counts is another than before, and so may be what runs.
+                self.services.changed_all(&mut self.shared);
+            }
+            Report::Unwatchable { path, reason } => {
+                let path = text::path(&path);
+                let line =
+                    format!("cannot watch {path}: {reason}; what was watched before still is");
+                self.shared.log.write(Line::problem(Kind::CannotWatch, line).with("path", path));
+            }
+            _ => self.next_watcher = Some(next),
+        }
+    }
+
+    /// Does what another configuration says.
+    pub(super) fn configure(&mut self, new: Result<Configuration, String>) {
+        let Configuration { services, watch } = match new {
+            Ok(new) => new,
+            Err(why) => {
+                let line = format!("{why}\nthe configuration before still holds");
+                return self.shared.log.write(Line::problem(Kind::Configured, line));
+            }
+        };
+        if let Some((scanner, timing)) = watch {
+            self.shared
+                .log
+                .write(Line::event(Kind::Configured, "[watch] says otherwise: looking anew"));
+            if let Err(error) = self.watch(scanner, timing) {
+                let reason = crate::scan::reason(&error);
+                let line = format!("cannot look anew: {reason}; what was watched before still is");
+                self.shared.log.write(Line::problem(Kind::Configured, line));
+            }
+        }
+        self.services.configure(services, &mut self.shared);
+    }
+
+    /// Tells the services that the tree was seen.
+    pub(super) fn begin(&mut self) {
+        self.tell(Event::Watching);
+        self.services.say_waiting(&self.shared);
+    }
+}

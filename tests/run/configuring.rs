@@ -1,0 +1,165 @@
+//! A configuration file that is edited while stakeout runs: what it changes, and that no mistake in
+//! it takes anything down.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+
+use super::support::{Session, Tree, eventually};
+
+const FILE: &str = "stakeout.toml";
+
+fn start(tree: &Tree, file: &str) -> Session {
+    tree.write(FILE, file);
+    let mut command = tree.stakeout();
+    command.args(["--interval", "20ms", "--debounce", "1ms", "-v"]);
+    Session::start(command)
+}
+
+fn service(name: &str, says: &str) -> String {
+    format!("[service.{name}]\nrun = 'echo {says} $((40 + 2)); exec sleep 1000'\n")
+}
+
+fn two(web: &str, api: &str) -> String {
+    service("web", web) + &service("api", api)
+}
+
+#[test]
+fn a_change_of_the_file_concerns_what_it_is_about() {
+    let tree = Tree::new(&[]);
+    let mut session = start(&tree, &two("shows", "serves"));
+    session.wait_for_all(&["web | shows 42", "api | serves 42"]);
+    // No change to any service.
+    tree.write(FILE, &("# A comment.\n".to_owned() + &two("shows", "serves")));
+    tree.save_by_rename(FILE, &two("displays", "serves"));
+    session.wait_for("web: the service is configured otherwise now");
+    session.wait_for("web | displays 42");
+    session.terminate();
+    assert_eq!((session.seen("web: starting"), session.seen("api: starting")), (2, 1));
+    assert_eq!(session.seen("modified"), 0, "the file itself is no change of the tree");
+}
+
+#[test]
+fn a_file_with_a_mistake_changes_nothing_until_it_is_mended() {
+    let tree = Tree::new(&[]);
+    let mut session = start(&tree, &service("web", "shows"));
+    session.wait_for("shows 42");
+    tree.write(FILE, "[service.web]\nrum = 'x'\n");
+    session.wait_for("unknown key `rum`");
+    session.wait_for("the configuration before still holds");
+    fs::remove_file(tree.path(FILE)).unwrap();
+    session.wait_for("cannot read the configuration file");
+    session.wait_for("the configuration before still holds");
+    tree.write(FILE, &service("web", "displays"));
+    session.wait_for("displays 42");
+    session.terminate();
+    assert_eq!(session.seen("starting"), 2, "{}", session.output());
+}
+
+#[test]
+fn what_does_not_start_goes_back_to_what_worked() {
+    let tree = Tree::new(&[]);
+    let mut session = start(&tree, &two("shows", "serves"));
+    session.wait_for_all(&["web | shows 42", "api | serves 42"]);
+    tree.write(FILE, &two("tries", "tries").replace("exec sleep", "exit 3; exec sleep"));
+    let back = "going back to what worked";
+    session.wait_for_all(&[
+        &format!("web: the service does not start as it is configured now: {back}"),
+        &format!("api: the service does not start as it is configured now: {back}"),
+        "web | shows 42",
+        "api | serves 42",
+    ]);
+    // Saved again, it is tried again.
+    tree.write(FILE, &two("displays", "serves"));
+    session.wait_for("web | displays 42");
+    session.terminate();
+}
+
+#[test]
+fn what_is_never_ready_or_cannot_be_built_goes_back_too() {
+    let tree = Tree::new(&[]);
+    let mut session = start(&tree, &service("web", "shows"));
+    session.wait_for("shows 42");
+    let never = service("web", "tries") + "ready = 'exec:false'\nready-timeout = '50ms'\n";
+    tree.write(FILE, &never);
+    session.wait_for("tries 42");
+    session.wait_for("is not ready in time");
+    session.wait_for("going back to what worked");
+    session.wait_for("shows 42");
+    tree.write(FILE, &(service("web", "tries") + "build = 'exit 4'\n"));
+    session.wait_for("BUILD FAILED");
+    session.wait_for("going back to what worked");
+    session.wait_for("shows 42");
+    session.terminate();
+}
+
+#[test]
+fn services_come_and_go() {
+    let tree = Tree::new(&[]);
+    let mut session = start(&tree, &two("shows", "serves"));
+    session.wait_for_all(&["web | shows 42", "api | serves 42"]);
+    tree.write(FILE, &(two("shows", "serves") + &service("db", "keeps")));
+    session.wait_for("db | keeps 42");
+    tree.write(FILE, &(service("web", "shows") + &service("db", "keeps")));
+    session.wait_for("api: the service is not configured any more");
+    session.wait_for("api: stopped after");
+    assert_eq!(session.terminate().code(), Some(143), "{}", session.output());
+    for name in ["web", "api", "db"] {
+        assert_eq!(session.seen(&format!("{name}: starting")), 1);
+    }
+}
+
+#[test]
+fn what_is_watched_can_be_another_and_a_mistyped_path_changes_nothing() {
+    let tree = Tree::new(&[("src/a", "one"), ("conf/b", "one")]);
+    let file = |paths: &str| {
+        format!("[watch]\npaths = [{paths}]\n{}", service("web", "shows $(cat conf/b)"))
+    };
+    let mut session = start(&tree, &file("'src'"));
+    session.wait_for_all(&["shows one 42", "all files were read once"]);
+    tree.write(FILE, &file("'src', 'cnof'"));
+    session.wait_for("cannot watch cnof");
+    tree.write("src/a", "two");
+    session.wait_for("modified src/a");
+    session.wait_for("shows one 42");
+    tree.write(FILE, &file("'src', 'conf'"));
+    session.wait_for("watching src, conf (2 files)");
+    // It starts anew, since what counts is another.
+    session.wait_for_all(&["shows one 42", "all files were read once"]);
+    tree.write("conf/b", "two");
+    session.wait_for("modified conf/b");
+    session.wait_for("shows two 42");
+    session.terminate();
+    assert_eq!(session.seen("modified"), 2, "each is told once: {}", session.output());
+}
+
+#[test]
+fn sockets_are_kept() {
+    let tree = Tree::new(&[]);
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let server = |says: &str| {
+        format!(
+            "[service.web]\nlisten = '127.0.0.1:{port}'\nrun = ['python3', '-c', '''\n\
+             import socket\n\
+             server = socket.socket(fileno=3)\n\
+             while True:\n    \
+                 client, _ = server.accept()\n    \
+                 client.sendall(b\"{says}\")\n    \
+                 client.close()\n\
+             ''']\n"
+        )
+    };
+    let ask = || {
+        let mut answer = String::new();
+        let mut client = TcpStream::connect(("127.0.0.1", port)).expect("never refused");
+        _ = client.write_all(b"?");
+        _ = client.read_to_string(&mut answer);
+        answer
+    };
+    let mut session = start(&tree, &server("one"));
+    session.wait_for("starting");
+    assert_eq!(ask(), "one");
+    tree.write(FILE, &server("two"));
+    eventually("the other answer", || ask() == "two");
+    session.terminate();
+}
