@@ -192,7 +192,8 @@ fn by_default_it_is_found_from_the_working_directory_and_below() {
     for directory in [".", "below/deep"] {
         let mut command = tree.stakeout();
         command.args(["status", "--check"]).current_dir(tree.path(directory));
-        assert_eq!(text(command.output().unwrap()).0, Some(0));
+        // What the program says may come before it is known to be executed.
+        eventually("readiness", || text(command.output().unwrap()).0 == Some(0));
     }
     let elsewhere = Tree::new(&[]);
     let (code, output) = text(elsewhere.stakeout().arg("status").output().unwrap());
