@@ -4,6 +4,7 @@ No registry is asked. What Rust image the Dockerfile names is made here: a Debia
 machine's toolchain, and the crates that it has fetched.
 """
 
+import hashlib
 import io
 import json
 import os
@@ -19,7 +20,9 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 # stakeout alone, and with a Debian around it.
 STAKEOUT = "stakeout-test:scratch"
 DEBIAN = "stakeout-test:debian"
-BUILDER = "stakeout-test:builder"
+# It has the crates of one Cargo.lock.
+with open(os.path.join(ROOT, "Cargo.lock"), "rb") as lock:
+    BUILDER = f"stakeout-test:builder-{hashlib.sha256(lock.read()).hexdigest()[:12]}"
 BASE = "stakeout-test:base"
 
 LIMIT = 8 << 20
