@@ -10,6 +10,8 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
 
+use super::diff::Diff;
+use super::generate::Completions;
 use super::install::Install;
 use super::on_change::OnChange;
 use super::output::Output;
@@ -17,6 +19,7 @@ use super::remote::{Control, Logs, Of, StatusArgs};
 use super::serving::Serving;
 use super::smoke::Smoke;
 use super::values::{duration, interval, size, thousandths, variable};
+use super::wait::Wait;
 use super::{config, init};
 use crate::process::{User, routing, signals};
 
@@ -29,7 +32,7 @@ use crate::process::{User, routing, signals};
     version,
     args_conflicts_with_subcommands = true,
     args_override_self = true,
-    override_usage = "stakeout [OPTIONS] [-- COMMAND...]\n       stakeout scan [OPTIONS] [PATH]\n       stakeout config [--json | --schema] [OPTIONS] [-- COMMAND...]\n       stakeout init [--from .air.toml] [--force]",
+    override_usage = "stakeout [OPTIONS] [-- COMMAND...]\n       stakeout scan [OPTIONS] [PATH]\n       stakeout diff FILE [PATH]\n       stakeout wait [--timeout TIME] [-w PATH]...\n       stakeout config [--json | --schema] [OPTIONS] [-- COMMAND...]\n       stakeout init [--from .air.toml] [--force]",
     after_help = EXAMPLES,
     max_term_width = 100
 )]
@@ -282,6 +285,8 @@ impl Cli {
 #[derive(Debug, clap::Subcommand)]
 pub enum Subcommand {
     Scan(Scan),
+    Diff(Diff),
+    Wait(Wait),
     Config(config::Args),
     Init(init::Args),
     Smoke(Smoke),
@@ -298,6 +303,9 @@ pub enum Subcommand {
     Stop,
     Logs(Logs),
     Install(Install),
+    Completions(Completions),
+    /// Print the manual page, in the language of man(1)
+    Man,
 }
 
 /// Scan a tree once: how many files and bytes it has, and its digest.
@@ -328,6 +336,10 @@ pub struct Scan {
     /// Read the tree a second time the plain, slow way, and fail if that finds anything else
     #[arg(long, conflicts_with = "list")]
     pub verify: bool,
+
+    /// Write what the tree is to this file as well, for `stakeout diff`
+    #[arg(long, value_name = "FILE", conflicts_with = "list")]
+    pub save: Option<PathBuf>,
 }
 
 /// Which files count.
@@ -429,7 +441,7 @@ pub fn parse(words: &[OsString], defaults: &[(&str, &[String])]) -> Result<Typed
         .mut_args(ignore_empty)
         // A digest must not depend on what a container's environment says about watching.
         .mut_subcommands(|subcommand| match subcommand.get_name() {
-            "scan" => subcommand.mut_args(|arg| arg.env(None::<&'static str>)),
+            "scan" | "wait" => subcommand.mut_args(|arg| arg.env(None::<&'static str>)),
             _ => subcommand,
         });
     for (option, values) in defaults {

@@ -3,8 +3,10 @@
 
 mod args;
 mod config;
+mod diff;
 mod effective;
 mod env_file;
+mod generate;
 mod init;
 mod install;
 mod on_change;
@@ -12,14 +14,18 @@ mod output;
 mod reload;
 mod remote;
 mod run;
+mod saved;
 mod scan;
 mod serving;
 mod setup;
 mod smoke;
 mod values;
+mod wait;
 
 use std::ffi::OsString;
+use std::fs;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 pub use args::definitions;
@@ -64,6 +70,10 @@ fn call(words: Vec<OsString>, typed: Typed) -> Result<u8, Failure> {
         Subcommand::Init(args) => return init::init(args),
         Subcommand::Smoke(args) => return smoke::smoke(args),
         Subcommand::Scan(args) => return scan::scan(args),
+        Subcommand::Diff(args) => return diff::diff(args),
+        Subcommand::Wait(args) => return wait::wait(args),
+        Subcommand::Completions(args) => return generate::completions(args),
+        Subcommand::Man => return generate::man(),
         Subcommand::Install(args) => return install::install(args),
         Subcommand::Status(args) => return remote::status(args, &place),
         Subcommand::Restart(of) => (Ask::Restart, of),
@@ -86,6 +96,9 @@ fn print(error: &clap::Error) -> ExitCode {
 /// The status for what the user has to mend.
 const USAGE: u8 = 2;
 
+/// The status for a wait that took too long, as timeout(1) has it.
+const TIMED_OUT: u8 = 124;
+
 /// Why a command ended before its time, and with which status.
 #[derive(Debug)]
 struct Failure {
@@ -103,4 +116,14 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(cause: E) -> Self {
         Self { cause: cause.into(), status: 125 }
     }
+}
+
+/// Writes a file that is there as a whole or not at all.
+fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let mut scratch = tempfile::NamedTempFile::new_in(directory.unwrap_or(Path::new(".")))?;
+    scratch.write_all(text.as_bytes())?;
+    fs::set_permissions(scratch.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+    scratch.persist(path)?;
+    Ok(())
 }

@@ -10,7 +10,7 @@ use anyhow::anyhow;
 use clap::{Args, ValueEnum};
 
 use super::values::duration;
-use super::{Failure, USAGE};
+use super::{Failure, TIMED_OUT, USAGE};
 use crate::control::{Answer, Ask, NoAnswer, Place, Request, Service, Status, ask};
 
 /// Where requests are taken.
@@ -90,9 +90,6 @@ pub struct Of {
     /// Of several services, the one that is meant [default: all of them]
     pub service: Option<String>,
 }
-
-/// The status for a wait that took too long, as timeout(1) has it.
-const TIMED_OUT: u8 = 124;
 
 /// How often to ask while waiting. There may be no stakeout yet that could tell.
 const PAUSE: Duration = Duration::from_millis(100);

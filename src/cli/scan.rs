@@ -2,14 +2,15 @@
 
 use std::io::{self, BufWriter, Write};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use serde::Serialize;
 
-use super::args;
-use super::{Failure, setup};
+use super::args::{self, Choice};
+use super::{Failure, saved, setup};
 use crate::scan::{Plan, Scanner, Trouble, reason, reference};
 use crate::tree::{Digest, Entry, Snapshot, diff};
 use crate::ui::{describe, text};
@@ -20,21 +21,10 @@ const INCOMPLETE: u8 = 1;
 /// Scans and prints; gives the status to exit with.
 pub fn scan(args: &args::Scan) -> Result<u8, Failure> {
     let began = Instant::now();
-    let unscannable = match args.path.metadata() {
-        Ok(metadata) if metadata.is_dir() || metadata.is_file() => None,
-        Ok(_) => Some("it is neither a directory nor a file".to_owned()),
-        Err(error) => Some(reason(&error)),
-    };
-    if let Some(reason) = unscannable {
-        let path = text::path(&args.path);
-        return Err(Failure::usage(anyhow!("cannot scan {path}: {reason}; is it mistyped?")));
-    }
-    let mut plan =
-        setup::plan(std::slice::from_ref(&args.path), &args.choice, &[]).map_err(Failure::usage)?;
-    // Paths are relative to what is scanned, so that it matters not where that lies.
-    plan.roots[0].label = PathBuf::new();
-    plan.ignore_files_above = false;
-    plan.hash_limit = None;
+    let mut plan = whole(&args.path, &args.choice)?;
+    // The file of an earlier scan, to be replaced by this one.
+    let before = args.save.as_ref().and_then(|file| file.metadata().ok());
+    plan.own_output.extend(before.map(|it| (it.dev(), it.ino())));
     let mut scanner = Scanner::new(plan.clone())?;
     let troubles = scanner.look().troubles;
     if !args.list || args.json {
@@ -59,7 +49,29 @@ pub fn scan(args: &args::Scan) -> Result<u8, Failure> {
     }
     let is_complete = troubles.is_empty() && all_read(snapshot, args);
     let is_verified = !args.verify || verify(&plan, snapshot)?;
+    if let (Some(file), true) = (&args.save, is_complete && is_verified) {
+        saved::save(file, snapshot, &args.choice)?;
+    }
     Ok(if is_complete && is_verified { 0 } else { INCOMPLETE })
+}
+
+/// What to scan for all of a tree, whatever lies around it.
+pub fn whole(path: &Path, choice: &Choice) -> Result<Plan, Failure> {
+    let unscannable = match path.metadata() {
+        Ok(metadata) if metadata.is_dir() || metadata.is_file() => None,
+        Ok(_) => Some("it is neither a directory nor a file".to_owned()),
+        Err(error) => Some(reason(&error)),
+    };
+    if let Some(reason) = unscannable {
+        let path = text::path(path);
+        return Err(Failure::usage(anyhow!("cannot scan {path}: {reason}; is it mistyped?")));
+    }
+    let mut plan = setup::plan(&[path.to_owned()], choice, &[]).map_err(Failure::usage)?;
+    // Paths are relative to what is scanned, so that it matters not where that lies.
+    plan.roots[0].label = PathBuf::new();
+    plan.ignore_files_above = false;
+    plan.hash_limit = None;
+    Ok(plan)
 }
 
 /// Says which files could not be read; whether there are none.
@@ -79,7 +91,8 @@ fn all_read(snapshot: &Snapshot, args: &args::Scan) -> bool {
     all
 }
 
-fn complain(trouble: &Trouble) {
+/// Says what could not be read.
+pub fn complain(trouble: &Trouble) {
     let Trouble { path, verb, .. } = trouble;
     let line = format!("cannot {verb} {}: {}", text::path(path), trouble.reason());
     _ = writeln!(io::stderr(), "stakeout: {line}");

@@ -137,8 +137,13 @@ fn spec(run: &Run, sockets: &mut Sockets) -> anyhow::Result<Spec> {
 
 /// The roots: what was asked for, each once, or the working directory.
 pub fn roots(cli: &Cli) -> Vec<PathBuf> {
+    each_once(&cli.watch)
+}
+
+/// Each of these paths once, or the working directory if there are none.
+pub fn each_once(paths: &[PathBuf]) -> Vec<PathBuf> {
     let mut roots: Vec<PathBuf> = Vec::new();
-    for path in &cli.watch {
+    for path in paths {
         if !roots.iter().any(|root| Root::new(root).label == Root::new(path).label) {
             roots.push(path.clone());
         }

@@ -2,9 +2,8 @@
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::fs;
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::anyhow;
@@ -15,7 +14,7 @@ use super::effective::Source;
 use super::run::Options;
 use super::setup::{Run, Sockets};
 use super::values::period;
-use super::{Failure, args, run, setup};
+use super::{Failure, args, run, setup, write_whole};
 use crate::dispatch::{Check, Checks, Dispatcher, SmokeReport};
 use crate::scan::reason;
 use crate::ui::{Log, text};
@@ -207,16 +206,6 @@ fn escape(text: &str) -> String {
         }
     }
     escaped
-}
-
-/// Writes a file that is there as a whole or not at all.
-fn write_whole(path: &Path, text: &str) -> io::Result<()> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let mut scratch = tempfile::NamedTempFile::new_in(directory.unwrap_or(Path::new(".")))?;
-    scratch.write_all(text.as_bytes())?;
-    fs::set_permissions(scratch.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
-    scratch.persist(path)?;
-    Ok(())
 }
 
 #[cfg(test)]

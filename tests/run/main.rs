@@ -23,3 +23,4 @@ mod signals;
 mod smoke;
 mod support;
 mod terminal;
+mod verbs;

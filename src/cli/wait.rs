@@ -1,0 +1,105 @@
+//! `stakeout wait`: watches until something changed.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use anyhow::anyhow;
+use clap::Args;
+
+use super::args::Choice;
+use super::values::{duration, interval};
+use super::{Failure, TIMED_OUT, diff, setup};
+use crate::scan::{Scanner, reason};
+use crate::ui::text;
+use crate::watch::{Interval, Mode, Report, Timing, watch};
+
+/// Wait until something changed, and print what did.
+///
+/// Exits with 0 at the first change that has settled, and with 124 if none has in time.
+#[derive(Debug, Args)]
+pub struct Wait {
+    /// A directory or file to watch [default: the working directory]; may be given several times
+    #[arg(short, long, value_name = "PATH")]
+    pub watch: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub choice: Choice,
+
+    /// How long to wait at the most [default: for ever]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub timeout: Option<Duration>,
+
+    /// How often to look [default: as often as 2% of one core allows]
+    #[arg(long, value_name = "TIME", value_parser = interval)]
+    pub interval: Option<Duration>,
+
+    /// How long nothing must change before what changed counts
+    #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = duration)]
+    pub debounce: Duration,
+
+    /// Print a JSON object for each change
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How much of one core looking may take, in thousandths.
+const BUDGET: u32 = 20;
+
+/// How long to wait for the tree to settle.
+const MAX_WAIT: Duration = Duration::from_secs(5);
+
+/// Waits and prints; gives the status to exit with.
+pub fn wait(args: &Wait) -> Result<u8, Failure> {
+    let until = args.timeout.map(|timeout| Instant::now() + timeout);
+    let roots = setup::each_once(&args.watch);
+    let plan = setup::plan(&roots, &args.choice, &[]).map_err(Failure::usage)?;
+    let timing = Timing {
+        mode: Mode::Auto,
+        interval: args.interval.map_or(Interval::Budget(BUDGET), Interval::Fixed),
+        debounce: args.debounce,
+        max_wait: MAX_WAIT,
+    };
+    let (sender, reports) = channel();
+    let send = move |report| sender.send(report).is_ok();
+    let _watching = watch(Scanner::new(plan)?, timing, send)?;
+    loop {
+        let report = match until {
+            None => reports.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(until) => reports.recv_timeout(until.saturating_duration_since(Instant::now())),
+        };
+        match report {
+            Ok(Report::First { entries, .. }) => {
+                let files = text::count(entries, "file");
+                // Who waits for this line may begin to edit.
+                _ = writeln!(io::stderr(), "stakeout: waiting for a change of {files}");
+            }
+            Ok(Report::Changed { changes, .. }) => {
+                let mut out = io::stdout().lock();
+                let mut lines = changes.iter().map(|change| diff::line(change, args.json));
+                lines.try_for_each(|line| writeln!(out, "{line}"))?;
+                return Ok(0);
+            }
+            Ok(Report::Unwatchable { path, reason }) => {
+                let path = text::path(&path);
+                return Err(Failure::usage(anyhow!("cannot watch {path}: {reason}")));
+            }
+            Ok(Report::Troubles(troubles)) => {
+                for trouble in troubles {
+                    super::scan::complain(&trouble);
+                }
+            }
+            Ok(Report::Silent { path, .. }) => {
+                let path = text::path(&path);
+                _ = writeln!(io::stderr(), "stakeout: {path} does not answer");
+            }
+            Ok(_) => {}
+            Err(RecvTimeoutError::Timeout) => return Ok(TIMED_OUT),
+            Err(RecvTimeoutError::Disconnected) => {
+                let error = io::Error::from(io::ErrorKind::BrokenPipe);
+                return Err(anyhow!("watching failed: {}", reason(&error)).into());
+            }
+        }
+    }
+}
