@@ -191,15 +191,19 @@ impl Source {
         watch.iter().chain(output).chain(service.into_iter().flat_map(|service| &service.settings))
     }
 
-    /// A glob for the file itself, where it may be below what is watched: as it is shown there.
-    pub fn glob(&self) -> Option<String> {
+    /// Globs for the file itself, where it may be below what is watched: as it is shown there,
+    /// which depends on how that was typed.
+    pub fn globs(&self) -> Vec<String> {
         let file = self.file.strip_prefix(".").unwrap_or(&self.file);
-        let name = file.to_str().filter(|_| file.is_relative())?;
-        let is_special = |character: char| "*?[]{}\\!# ".contains(character);
-        let escaped = name.chars().flat_map(|character| {
-            is_special(character).then_some('\\').into_iter().chain([character])
-        });
-        Some(format!("/{}", escaped.collect::<String>()))
+        let absolute = std::path::absolute(file).ok();
+        let is_special = |character: char| "*?[]{}\\!#, ".contains(character);
+        let glob = |file: &Path| {
+            let escaped = file.to_str()?.trim_start_matches('/').chars().flat_map(|character| {
+                is_special(character).then_some('\\').into_iter().chain([character])
+            });
+            Some(format!("/{}", escaped.collect::<String>()))
+        };
+        [Some(file), absolute.as_deref()].into_iter().flatten().filter_map(glob).collect()
     }
 
     /// The line that something is written in.

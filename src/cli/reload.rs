@@ -55,6 +55,10 @@ impl Reload {
         }
         self.read = Some(seen.clone());
         let text = match seen.text {
+            // What an editor leaves on a full disk is not meant.
+            Ok(text) if text.trim().is_empty() => {
+                return Some(Err(format!("{} is empty", text::path(&self.source.file))));
+            }
             Ok(text) => text,
             Err(why) => return Some(Err(why)),
         };
@@ -68,10 +72,16 @@ impl Reload {
 
     fn look(&self) -> Seen {
         let file = &self.source.file;
-        let saved = file.metadata().map_or((0, 0), |it| (it.mtime(), it.mtime_nsec()));
-        let text = find::text(file).map_err(|error| {
-            format!("cannot read the configuration file {}: {}", text::path(file), reason(&error))
-        });
+        let shown = text::path(file);
+        let metadata = file.metadata();
+        let saved = metadata.as_ref().map_or((0, 0), |it| (it.mtime(), it.mtime_nsec()));
+        let text = match metadata {
+            // Reading from a pipe, for example, could take for ever.
+            Ok(metadata) if !metadata.is_file() => Err(format!("{shown} is no file any more")),
+            _ => find::text(file).map_err(|error| {
+                format!("cannot read the configuration file {shown}: {}", reason(&error))
+            }),
+        };
         Seen { text, saved }
     }
 

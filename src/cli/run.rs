@@ -37,8 +37,9 @@ pub fn run(words: &[OsString], typed: Typed) -> Result<u8, Failure> {
     let mut sockets = Sockets::default();
     let mut what =
         setup::setup(cli, &options.runs, &mut sockets, control).map_err(Failure::usage)?;
-    // A plain init watches nothing.
-    if let Some(source) = source.filter(|_| plan.is_some()) {
+    // A plain init watches nothing, and what came through a pipe does not come again.
+    let is_followed = |source: &Source| plan.is_some() && source.file.is_file();
+    if let Some(source) = source.filter(is_followed) {
         let mut reload = Reload::new(words.to_vec(), source, &options, sockets);
         what.follow = Some(Follow(Box::new(move || reload.next())));
     }
@@ -64,7 +65,7 @@ pub fn plan(options: &Options, source: Option<&Source>) -> Result<Option<Plan>, 
     }
     let outputs = options.runs.iter().flat_map(|run| run.cli.on_change.build_outputs.clone());
     // The configuration is followed by itself, and a change of it concerns whom it concerns.
-    let own = source.and_then(Source::glob);
+    let own = source.map(Source::globs).unwrap_or_default();
     let outputs: Vec<String> = own.into_iter().chain(outputs).collect();
     let mut plan =
         setup::plan(&setup::roots(cli), &cli.choice, &outputs).map_err(Failure::usage)?;

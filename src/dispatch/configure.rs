@@ -119,6 +119,8 @@ impl Dispatcher {
                 return self.shared.log.write(Line::problem(Kind::Configured, line));
             }
         };
+        let line = "the configuration file was read again";
+        self.shared.log.write(Line::event(Kind::Configured, line));
         if let Some((scanner, timing)) = watch {
             self.shared
                 .log

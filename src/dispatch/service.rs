@@ -19,7 +19,7 @@ use crate::engine::{
     Action, Echo, Engine, Event, Generation, Instance, NotStarted, Note, OnChange, Phase, Policy,
 };
 use crate::process::routing::Routing;
-use crate::process::{Given, Output, Program, Socket};
+use crate::process::{Given, Output, Program, Socket, Stdin};
 use crate::ready::Probe;
 use crate::scan::Filter;
 use crate::tree::Change;
@@ -143,6 +143,11 @@ impl Service {
     /// What it is called, where there are several.
     pub(super) fn name(&self) -> Option<&str> {
         self.spec.name.as_deref()
+    }
+
+    /// Whether its program is the one at the terminal, if there is one.
+    pub(super) fn reads_what_is_typed(&self) -> bool {
+        self.spec.program.as_ref().is_some_and(|program| program.stdin() == Stdin::Inherit)
     }
 
     /// Whether what depends on it can begin: it is ready, has done what it is there for, or has

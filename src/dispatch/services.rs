@@ -57,7 +57,7 @@ pub(super) enum Ending {
 }
 
 /// So many instances each service can number as its own.
-const SPAN: u64 = 1 << 48;
+const SPAN: u64 = 1 << 40;
 
 impl Services {
     pub(super) fn new(specs: Vec<Spec>, notify: Option<String>) -> Self {
@@ -127,6 +127,12 @@ impl Services {
             }
             (None, Event::Watching) => self.has_watched = true,
             (None, Event::Requested(Request::Stop)) => self.end(Ending::Request, shared),
+            (None, Event::Typed(_)) => {
+                for member in self.members.iter_mut().filter(|it| it.service.reads_what_is_typed())
+                {
+                    member.service.tell(event, shared);
+                }
+            }
             (None, _) => {
                 for member in self.members.iter_mut().filter(|member| member.is_on()) {
                     member.service.tell(event, shared);

@@ -27,10 +27,15 @@ fn two(web: &str, api: &str) -> String {
 #[test]
 fn a_change_of_the_file_concerns_what_it_is_about() {
     let tree = Tree::new(&[]);
+    // However the directory is called that it lies in.
+    let here = tree.path("");
+    let watch = format!("[watch]\npaths = ['{}']\n", here.display());
+    let two = |web: &str, api: &str| watch.clone() + &two(web, api);
     let mut session = start(&tree, &two("shows", "serves"));
     session.wait_for_all(&["web | shows 42", "api | serves 42"]);
     // No change to any service.
     tree.write(FILE, &("# A comment.\n".to_owned() + &two("shows", "serves")));
+    session.wait_for("the configuration file was read again");
     tree.save_by_rename(FILE, &two("displays", "serves"));
     session.wait_for("web: the service is configured otherwise now");
     session.wait_for("web | displays 42");
@@ -50,6 +55,12 @@ fn a_file_with_a_mistake_changes_nothing_until_it_is_mended() {
     fs::remove_file(tree.path(FILE)).unwrap();
     session.wait_for("cannot read the configuration file");
     session.wait_for("the configuration before still holds");
+    fs::create_dir(tree.path(FILE)).unwrap();
+    session.wait_for("is no file any more");
+    fs::remove_dir(tree.path(FILE)).unwrap();
+    // As an editor leaves it on a full disk.
+    tree.write(FILE, "\n");
+    session.wait_for("stakeout.toml is empty");
     tree.write(FILE, &service("web", "displays"));
     session.wait_for("displays 42");
     session.terminate();
@@ -162,4 +173,22 @@ fn sockets_are_kept() {
     tree.write(FILE, &server("two"));
     eventually("the other answer", || ask() == "two");
     session.terminate();
+}
+
+#[test]
+fn what_came_through_a_pipe_is_not_read_again() {
+    let tree = Tree::new(&[("a", "one")]);
+    let mut command = std::process::Command::new("bash");
+    let says = service("web", "shows $(cat a)");
+    let script = format!(
+        "exec {} --interval 20ms --debounce 1ms -c <(echo \"$SAYS\")",
+        env!("CARGO_BIN_EXE_stakeout")
+    );
+    command.args(["-c", &script]).env("SAYS", says).current_dir(tree.path(""));
+    let mut session = Session::start(command);
+    session.wait_for("shows one 42");
+    tree.write("a", "two");
+    session.wait_for("shows two 42");
+    session.terminate();
+    assert_eq!(session.seen("starting"), 2, "{}", session.output());
 }
