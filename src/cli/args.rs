@@ -8,14 +8,16 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, ValueEnum};
 
+use super::choice::Choice;
 use super::diff::Diff;
 use super::generate::Completions;
 use super::install::Install;
 use super::on_change::OnChange;
 use super::output::Output;
 use super::remote::{Control, Logs, Of, StatusArgs};
+use super::scan::Scan;
 use super::serving::Serving;
 use super::smoke::Smoke;
 use super::values::{duration, interval, size, thousandths, variable};
@@ -308,66 +310,6 @@ pub enum Subcommand {
     Man,
 }
 
-/// Scan a tree once: how many files and bytes it has, and its digest.
-///
-/// The digest depends on paths, contents, executable bits and link targets only, so that a host
-/// and a container can be compared.
-#[derive(Debug, Args)]
-pub struct Scan {
-    /// The directory or file to scan
-    #[arg(default_value = ".")]
-    pub path: PathBuf,
-
-    #[command(flatten)]
-    pub choice: Choice,
-
-    /// Print the paths, one a line, instead of the digest
-    #[arg(short, long)]
-    pub list: bool,
-
-    /// End the paths of --list with NUL instead of a newline
-    #[arg(short = '0', long = "null", requires = "list", conflicts_with = "json")]
-    pub null: bool,
-
-    /// Print JSON; with --list, one object a line
-    #[arg(long)]
-    pub json: bool,
-
-    /// Read the tree a second time the plain, slow way, and fail if that finds anything else
-    #[arg(long, conflicts_with = "list")]
-    pub verify: bool,
-
-    /// Write what the tree is to this file as well, for `stakeout diff`
-    #[arg(long, value_name = "FILE", conflicts_with = "list")]
-    pub save: Option<PathBuf>,
-}
-
-/// Which files count.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Choosing files")]
-pub struct Choice {
-    /// Watch only files with these extensions, for example rs,toml
-    #[arg(short, long, value_name = "LIST", env = "STAKEOUT_EXTS")]
-    pub exts: Vec<String>,
-
-    /// Watch only files that match; with --exts, these as well
-    ///
-    /// Globs are written as in .gitignore, and matched against paths as they are shown. Several
-    /// are separated by commas, or given one by one.
-    #[arg(short, long, value_name = "GLOB", env = "STAKEOUT_FILTER")]
-    pub filter: Vec<String>,
-
-    /// Leave out what matches; a leading ! keeps what would be left out otherwise
-    #[arg(short, long, value_name = "GLOB", env = "STAKEOUT_IGNORE")]
-    pub ignore: Vec<String>,
-
-    /// Do not leave out what .gitignore, .ignore, .stakeoutignore and the built-in list name
-    /// (node_modules, target, __pycache__, editors' swap and backup files and the like); .git is
-    /// left out all the same
-    #[arg(long, env = "STAKEOUT_NO_IGNORE", value_parser = BoolishValueParser::new())]
-    pub no_ignore: bool,
-}
-
 /// How changes are noticed.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Mode {
@@ -482,32 +424,6 @@ fn split_paths(list: &OsStr) -> Vec<PathBuf> {
     paths.map(|path| OsString::from_vec(path.to_vec()).into()).collect()
 }
 
-/// The items of a list, separated by commas that are not within braces or brackets, as in
-/// `*.{js,ts},docs/`. A backslash makes the next character an ordinary one.
-pub fn split_list(list: &str) -> Vec<String> {
-    let mut items = vec![String::new()];
-    let mut depth = 0_usize;
-    let mut characters = list.chars();
-    while let Some(character) = characters.next() {
-        match character {
-            ',' if depth == 0 => {
-                items.push(String::new());
-                continue;
-            }
-            '{' | '[' => depth += 1,
-            '}' | ']' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        let item = items.last_mut().expect("it starts with one");
-        item.push(character);
-        if character == '\\' {
-            item.extend(characters.next());
-        }
-    }
-    // An opening bracket that is never closed belongs to a glob that will be refused.
-    items.into_iter().map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -525,13 +441,6 @@ mod tests {
             is_ours && arg.get_env().is_none_or(|name| !name.as_bytes().starts_with(b"STAKEOUT_"))
         });
         assert_eq!(without.map(|arg| arg.get_id().as_str()).collect::<Vec<_>>(), [""; 0]);
-    }
-
-    #[test]
-    fn lists_are_split_at_commas_outside_of_braces() {
-        assert_eq!(split_list("rs, toml,,"), ["rs", "toml"]);
-        assert_eq!(split_list("*.{js,ts},docs/[a,b]"), ["*.{js,ts}", "docs/[a,b]"]);
-        assert_eq!(split_list(r"a\,b"), [r"a\,b"]);
     }
 
     #[test]

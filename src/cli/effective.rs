@@ -12,6 +12,7 @@ use clap::parser::ValueSource;
 
 use super::Failure;
 use super::args::{self, Cli, Input, Typed};
+use super::choice::split_list;
 use super::setup::Run;
 use crate::config::air::{self, Import};
 use crate::config::{
@@ -248,7 +249,7 @@ pub fn says_of(service: &Service, is_one_of_several: bool) -> String {
 pub fn filter(service: &Service) -> Result<Filter, GlobError> {
     let list = |option: &str| -> Vec<String> {
         let settings = service.filter.iter().filter(|setting| setting.key.option == option);
-        settings.flat_map(Setting::values).flat_map(|list| args::split_list(list)).collect()
+        settings.flat_map(Setting::values).flat_map(|list| split_list(list)).collect()
     };
     Filter::new(&list("exts"), &list("filter"), &list("ignore"))
 }

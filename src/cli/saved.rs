@@ -11,7 +11,7 @@ use std::sync::Arc;
 use anyhow::{Context, anyhow, bail};
 use serde::{Deserialize, Serialize};
 
-use super::args::Choice;
+use super::choice::Choice;
 use super::write_whole;
 use crate::tree::{self, Digest, Dir, Entry, Link, Snapshot, Stamp};
 use crate::ui::text;

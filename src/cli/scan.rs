@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
+use clap::Args;
 use serde::Serialize;
 
-use super::args::{self, Choice};
+use super::choice::Choice;
 use super::{Failure, saved, setup};
 use crate::scan::{Plan, Scanner, Trouble, reason, reference};
 use crate::tree::{Digest, Entry, Snapshot, diff};
@@ -18,8 +19,42 @@ use crate::ui::{describe, text};
 /// Something in the tree could not be read, or the verification failed.
 const INCOMPLETE: u8 = 1;
 
+/// Scan a tree once: how many files and bytes it has, and its digest.
+///
+/// The digest depends on paths, contents, executable bits and link targets only, so that a host
+/// and a container can be compared.
+#[derive(Debug, Args)]
+pub struct Scan {
+    /// The directory or file to scan
+    #[arg(default_value = ".")]
+    pub path: PathBuf,
+
+    #[command(flatten)]
+    pub choice: Choice,
+
+    /// Print the paths, one a line, instead of the digest
+    #[arg(short, long)]
+    pub list: bool,
+
+    /// End the paths of --list with NUL instead of a newline
+    #[arg(short = '0', long = "null", requires = "list", conflicts_with = "json")]
+    pub null: bool,
+
+    /// Print JSON; with --list, one object a line
+    #[arg(long)]
+    pub json: bool,
+
+    /// Read the tree a second time the plain, slow way, and fail if that finds anything else
+    #[arg(long, conflicts_with = "list")]
+    pub verify: bool,
+
+    /// Write what the tree is to this file as well, for `stakeout diff`
+    #[arg(long, value_name = "FILE", conflicts_with = "list")]
+    pub save: Option<PathBuf>,
+}
+
 /// Scans and prints; gives the status to exit with.
-pub fn scan(args: &args::Scan) -> Result<u8, Failure> {
+pub fn scan(args: &Scan) -> Result<u8, Failure> {
     let began = Instant::now();
     let mut plan = whole(&args.path, &args.choice)?;
     // The file of an earlier scan, to be replaced by this one.
@@ -75,7 +110,7 @@ pub fn whole(path: &Path, choice: &Choice) -> Result<Plan, Failure> {
 }
 
 /// Says which files could not be read; whether there are none.
-fn all_read(snapshot: &Snapshot, args: &args::Scan) -> bool {
+fn all_read(snapshot: &Snapshot, args: &Scan) -> bool {
     if args.list && !args.json {
         return true;
     }
@@ -190,12 +225,7 @@ impl<'a> Item<'a> {
 }
 
 /// Prints the paths in the byte order of the whole path, as `LC_ALL=C sort` has it.
-fn list(
-    out: &mut impl Write,
-    snapshot: &Snapshot,
-    args: &args::Scan,
-    json: bool,
-) -> io::Result<()> {
+fn list(out: &mut impl Write, snapshot: &Snapshot, args: &Scan, json: bool) -> io::Result<()> {
     let mut entries: Vec<(PathBuf, &Entry)> = snapshot.entries().collect();
     entries.sort_by(|a, b| a.0.as_os_str().cmp(b.0.as_os_str()));
     for (path, entry) in entries {

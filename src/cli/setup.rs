@@ -11,7 +11,8 @@ use anyhow::{anyhow, bail};
 use rustix::fs::FileType;
 use rustix::{stdio, termios};
 
-use super::args::{self, Choice, Cli, split_list};
+use super::args::{self, Cli};
+use super::choice::{Choice, split_list};
 use super::{env_file, on_change};
 use crate::control::Server;
 use crate::dispatch::{Setup, Spec, Step};

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::anyhow;
 use clap::Args;
 
-use super::args::Choice;
+use super::choice::Choice;
 use super::values::{duration, interval};
 use super::{Failure, TIMED_OUT, diff, setup};
 use crate::scan::{Scanner, reason};

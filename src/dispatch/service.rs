@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::ops::Range;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -76,13 +75,13 @@ pub(super) struct Stopping {
 pub(super) struct Service {
     pub(super) spec: Spec,
     pub(super) engine: Engine,
-    echo: Echo,
+    pub(super) echo: Echo,
     /// When the program was last started.
     pub(super) started: Option<Instant>,
     pub(super) record: Record,
-    build_echo: Echo,
+    pub(super) build_echo: Echo,
     /// When the last build began.
-    build_began: Option<Instant>,
+    pub(super) build_began: Option<Instant>,
     /// What is being stopped.
     pub(super) stopping: BTreeMap<Instance, Stopping>,
     /// Steps of which the output is still read.
@@ -414,30 +413,5 @@ impl Service {
 
     pub(super) fn is_step(&self, instance: Instance) -> bool {
         self.steps.contains_key(&instance)
-    }
-
-    /// Says which paths change after every start, or every build: these lead to the next for ever.
-    fn say_echo(&mut self, changes: &[Change], shared: &Shared) {
-        let paths: Vec<PathBuf> = changes.iter().map(|change| change.place().path()).collect();
-        let since = |began: Option<Instant>| began.map(|began| began.elapsed());
-        if self.spec.steps.is_empty() {
-            for path in self.echo.changed(paths.into_iter(), since(self.started)) {
-                let path = text::path(&path);
-                let line = format!(
-                    "{path} changes after every start; if the program writes it, leave it out: \
-                     -i {path}"
-                );
-                self.log(Line::problem(Kind::Echo, line).with("path", path), shared);
-            }
-        } else {
-            for path in self.build_echo.changed(paths.into_iter(), since(self.build_began)) {
-                let path = text::path(&path);
-                let line = format!(
-                    "{path} changes after every build has begun; if the build writes it, say so: \
-                     --build-outputs {path}"
-                );
-                self.log(Line::problem(Kind::Echo, line).with("path", path), shared);
-            }
-        }
     }
 }

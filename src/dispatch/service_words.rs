@@ -1,6 +1,6 @@
 //! What is said of a service, one line for each thing that happened.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::Shared;
@@ -10,6 +10,7 @@ use super::steps::output;
 use crate::control::State;
 use crate::engine::{Event, Exit, Failure, Instance, Note, Outlook, Phase};
 use crate::process::{Program, signals};
+use crate::tree::Change;
 use crate::ui::{Kind, Level, Line, program, text};
 use serde_json::{Value, json};
 
@@ -153,6 +154,31 @@ impl Service {
             }
         };
         self.log(line, shared);
+    }
+
+    /// Says which paths change after every start, or every build: these lead to the next for ever.
+    pub(super) fn say_echo(&mut self, changes: &[Change], shared: &Shared) {
+        let paths: Vec<PathBuf> = changes.iter().map(|change| change.place().path()).collect();
+        let since = |began: Option<Instant>| began.map(|began| began.elapsed());
+        if self.spec.steps.is_empty() {
+            for path in self.echo.changed(paths.into_iter(), since(self.started)) {
+                let path = text::path(&path);
+                let line = format!(
+                    "{path} changes after every start; if the program writes it, leave it out: \
+                     -i {path}"
+                );
+                self.log(Line::problem(Kind::Echo, line).with("path", path), shared);
+            }
+        } else {
+            for path in self.build_echo.changed(paths.into_iter(), since(self.build_began)) {
+                let path = text::path(&path);
+                let line = format!(
+                    "{path} changes after every build has begun; if the build writes it, say so: \
+                     --build-outputs {path}"
+                );
+                self.log(Line::problem(Kind::Echo, line).with("path", path), shared);
+            }
+        }
     }
 
     /// Writes a line about this service.

@@ -1,0 +1,68 @@
+//! What can be typed about which files count, and how lists of globs are taken apart.
+
+use clap::Args;
+use clap::builder::BoolishValueParser;
+
+/// Which files count.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Choosing files")]
+pub struct Choice {
+    /// Watch only files with these extensions, for example rs,toml
+    #[arg(short, long, value_name = "LIST", env = "STAKEOUT_EXTS")]
+    pub exts: Vec<String>,
+
+    /// Watch only files that match; with --exts, these as well
+    ///
+    /// Globs are written as in .gitignore, and matched against paths as they are shown. Several
+    /// are separated by commas, or given one by one.
+    #[arg(short, long, value_name = "GLOB", env = "STAKEOUT_FILTER")]
+    pub filter: Vec<String>,
+
+    /// Leave out what matches; a leading ! keeps what would be left out otherwise
+    #[arg(short, long, value_name = "GLOB", env = "STAKEOUT_IGNORE")]
+    pub ignore: Vec<String>,
+
+    /// Do not leave out what .gitignore, .ignore, .stakeoutignore and the built-in list name
+    /// (node_modules, target, __pycache__, editors' swap and backup files and the like); .git is
+    /// left out all the same
+    #[arg(long, env = "STAKEOUT_NO_IGNORE", value_parser = BoolishValueParser::new())]
+    pub no_ignore: bool,
+}
+
+/// The items of a list, separated by commas that are not within braces or brackets, as in
+/// `*.{js,ts},docs/`. A backslash makes the next character an ordinary one.
+pub fn split_list(list: &str) -> Vec<String> {
+    let mut items = vec![String::new()];
+    let mut depth = 0_usize;
+    let mut characters = list.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            ',' if depth == 0 => {
+                items.push(String::new());
+                continue;
+            }
+            '{' | '[' => depth += 1,
+            '}' | ']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        let item = items.last_mut().expect("it starts with one");
+        item.push(character);
+        if character == '\\' {
+            item.extend(characters.next());
+        }
+    }
+    // An opening bracket that is never closed belongs to a glob that will be refused.
+    items.into_iter().map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_split_at_commas_outside_of_braces() {
+        assert_eq!(split_list("rs, toml,,"), ["rs", "toml"]);
+        assert_eq!(split_list("*.{js,ts},docs/[a,b]"), ["*.{js,ts}", "docs/[a,b]"]);
+        assert_eq!(split_list(r"a\,b"), [r"a\,b"]);
+    }
+}
