@@ -93,8 +93,9 @@ def example(language):
             eventually("an answer", lambda: project.answer() == f"hello from {language}")
             project.edit("hello", "goodbye")
             eventually("another answer", lambda: project.answer() == f"goodbye from {language}")
+            is_healthy(project, "web")
             if language == "Python":
-                both_are_healthy(project)
+                the_worker_has_waited(project)
     globals()[f"case_the_{language}_example_is_edited"] = case
 
     def ci():
@@ -109,15 +110,18 @@ def example(language):
     globals()[f"case_the_{language}_example_in_CI"] = ci
 
 
-def both_are_healthy(project):
-    """The worker has waited for the web server, and sees what was edited."""
+def is_healthy(project, service):
+    container = project.compose("ps", "-q", service).strip()
+    health = ["docker", "inspect", "-f", "{{.State.Health.Status}}", container]
+    eventually(f"{service} being healthy", lambda: run(*health).strip() == "healthy")
+
+
+def the_worker_has_waited(project):
+    """It began when the web server was healthy, and sees what was edited."""
     said = lambda: project.compose("logs", "--no-color", "worker")
     eventually("what the worker says", lambda: "goodbye from Python" in said())
     assert "Traceback" not in said(), said()
-    for service in ["web", "worker"]:
-        container = project.compose("ps", "-q", service).strip()
-        health = ["docker", "inspect", "-f", "{{.State.Health.Status}}", container]
-        eventually(f"{service} being healthy", lambda: run(*health).strip() == "healthy")
+    is_healthy(project, "worker")
 
 
 for language in EXAMPLES:

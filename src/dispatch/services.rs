@@ -37,8 +37,6 @@ pub(super) struct Member {
     /// Of all that there ever were; its instances have it in their numbers.
     pub(super) number: u64,
     pub(super) service: Service,
-    /// The one that has to be gone before it begins, since it takes its place.
-    pub(super) replaces: Option<u64>,
     /// What ran before and worked, until this one has worked as well.
     pub(super) fallback: Option<Box<Spec>>,
     /// Whether it was told that the tree was seen; before, what it depends on is not ready.
@@ -89,7 +87,6 @@ impl Services {
         Member {
             number,
             service,
-            replaces: None,
             fallback: None,
             has_begun: false,
             has_changed: false,
@@ -224,7 +221,7 @@ impl Services {
                 let may_begin = self.has_watched
                     && self.ending.is_none()
                     && !member.has_begun
-                    && member.replaces.is_none();
+                    && !self.retiring.iter().any(|it| it.is_before(member));
                 if may_begin && self.order.awaits(number, |other| is_ready[other]).is_empty() {
                     member.begin(shared);
                     has_moved = true;
@@ -329,6 +326,11 @@ impl Member {
     /// Whether it was told to begin, and not to end.
     fn is_on(&self) -> bool {
         self.has_begun && !self.is_over()
+    }
+
+    /// Whether the other one takes its place, and begins when it is gone.
+    pub(super) fn is_before(&self, other: &Self) -> bool {
+        self.service.spec.key == other.service.spec.key
     }
 
     pub(super) fn is_over(&self) -> bool {

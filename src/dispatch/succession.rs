@@ -67,9 +67,8 @@ impl Services {
         let mut member = self.member(spec);
         let generation = other.service.engine.generation();
         member.service.succeed(&other.service, generation);
-        member.replaces = Some(other.number);
-        // It starts at once, as one that was edited to.
-        member.has_changed = other.has_begun;
+        // It starts at once, even where the first start waits for a change.
+        member.has_changed = other.has_begun || other.has_changed;
         self.retire(other, shared);
         member
     }
@@ -89,9 +88,7 @@ impl Services {
         self.retiring = retiring;
         let gone: Vec<Member> = gone;
         for mut gone in gone {
-            let next = self.members.iter_mut().find(|it| it.replaces == Some(gone.number));
-            if let Some(next) = next {
-                next.replaces = None;
+            if let Some(next) = self.members.iter_mut().find(|it| gone.is_before(it)) {
                 next.service.supply.inherit(&mut gone.service.supply);
             }
         }

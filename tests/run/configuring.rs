@@ -105,6 +105,38 @@ fn what_is_never_ready_or_cannot_be_built_goes_back_too() {
 }
 
 #[test]
+fn nothing_starts_beside_what_is_still_being_stopped() {
+    let tree = Tree::new(&[]);
+    let slow = |says: &str| {
+        let trap = "trap 'until test -e go; do sleep 0.01; done; exit 0' TERM";
+        let work = "while :; do sleep 0.01; done";
+        format!(
+            "[watch]\nexclude = ['go']\n[service.web]\nstop-timeout = '1h'\n\
+                 run = \"{trap}; echo {says} $((40 + 2)); {work}\"\n"
+        )
+    };
+    let other = "[watch]\nexclude = ['go']\n[service.other]\nrun = 'echo other; exec sleep 1000'\n";
+    let mut session = start(&tree, &slow("one"));
+    session.wait_for("one 42");
+    // Another, none at all, and another again, all while the first takes its time.
+    tree.write(FILE, &slow("two"));
+    session.wait_for("the service is configured otherwise now");
+    tree.write(FILE, other);
+    session.wait_for("not configured any more");
+    session.wait_for("other");
+    tree.write(FILE, &slow("three"));
+    session.wait_for("not configured any more");
+    assert_eq!(session.seen("echo one") + session.seen("echo two"), 1, "{}", session.output());
+    tree.write("go", "");
+    session.wait_for("three 42");
+    session.terminate();
+    let output = session.output();
+    let place = |text: &str| output.find(text).unwrap_or_else(|| panic!("{text}: {output}"));
+    assert!(place("(status 0)") < place("echo three"), "{output}");
+    assert!(!output.contains("two 42"), "{output}");
+}
+
+#[test]
 fn services_come_and_go() {
     let tree = Tree::new(&[]);
     let mut session = start(&tree, &two("shows", "serves"));
