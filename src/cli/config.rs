@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use clap::parser::ValueSource;
 use serde_json::{Map, Value, json};
 
-use super::Failure;
 use super::args::{self, Typed};
 use super::effective::Source;
+use super::{Failure, print_out};
 use crate::config::{self, Key, Options, Service, write};
 
 /// Print the configuration that is in effect, and where each value comes from.
@@ -46,10 +46,8 @@ pub fn config(args: &Args, words: Vec<OsString>) -> Result<u8, Failure> {
             }
         }
     };
-    match io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(0),
-    }
+    print_out(&text)?;
+    Ok(0)
 }
 
 fn pretty(value: &Value) -> String {

@@ -1,15 +1,15 @@
 //! `stakeout diff`: what changed in a tree since a scan of it was saved.
 
-use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
-use super::scan::{complain, whole};
-use super::{Failure, saved};
+use super::scan::{all_read, complain, whole};
+use super::{Failure, print_out, saved};
+use crate::scan::Scanner;
 use crate::tree::{Change, diff as compare};
-use crate::ui::text;
+use crate::ui::{as_json, describe};
 
 /// Something is another than it was.
 const DIFFERENT: u8 = 1;
@@ -39,34 +39,21 @@ pub fn diff(args: &Diff) -> Result<u8, Failure> {
     // Where it lies in the tree, it is no part of it.
     let own = args.file.metadata().map(|it| (it.dev(), it.ino()));
     plan.own_output.extend(own);
-    let mut scanner = crate::scan::Scanner::new(plan)?;
+    let mut scanner = Scanner::new(plan)?;
     let troubles = scanner.look().troubles;
     while scanner.read_baseline().is_more {}
     let changes = compare(&before, scanner.snapshot());
-    let mut out = io::stdout().lock();
-    changes.iter().try_for_each(|change| writeln!(out, "{}", line(change, args.json)))?;
+    print_out(&lines(&changes, args.json))?;
     troubles.iter().for_each(complain);
-    let is_same = changes.is_empty() && troubles.is_empty();
-    Ok(if is_same { 0 } else { DIFFERENT })
+    let is_complete = all_read(scanner.snapshot(), &args.path) && troubles.is_empty();
+    Ok(if changes.is_empty() && is_complete { 0 } else { DIFFERENT })
 }
 
-/// A change, for people or for programs.
-pub fn line(change: &Change, json: bool) -> String {
-    let (kind, from) = match change {
-        Change::Created { .. } => ("created", None),
-        Change::Modified { .. } => ("modified", None),
-        Change::Removed { .. } => ("removed", None),
-        Change::Renamed { from, .. } => ("renamed", Some(from.path())),
+/// A line for each change, for people or for programs.
+pub fn lines(changes: &[Change], json: bool) -> String {
+    let line = |change: &Change| match json {
+        true => format!("{}\n", as_json(change)),
+        false => describe(std::slice::from_ref(change)) + "\n",
     };
-    let path = change.place().path();
-    let shown = |path: &Path| text::path(path);
-    match (json, from) {
-        (true, None) => serde_json::json!({"kind": kind, "path": shown(&path)}).to_string(),
-        (true, Some(from)) => {
-            serde_json::json!({"kind": kind, "path": shown(&path), "from": shown(&from)})
-                .to_string()
-        }
-        (false, None) => format!("{kind} {}", shown(&path)),
-        (false, Some(from)) => format!("{kind} {} → {}", shown(&from), shown(&path)),
-    }
+    changes.iter().map(line).collect()
 }

@@ -92,6 +92,13 @@ impl Source {
         }
     }
 
+    /// The same, if all that it says is done.
+    pub fn read_checked(cli: &Cli) -> Result<Option<Self>, Failure> {
+        let source = Self::read(cli)?;
+        source.iter().try_for_each(Self::check)?;
+        Ok(source)
+    }
+
     /// Refuses what is not done yet.
     pub fn check(&self) -> Result<(), Failure> {
         match config::not_yet(&self.config) {

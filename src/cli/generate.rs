@@ -1,12 +1,10 @@
 //! `stakeout completions` and `stakeout man`: what shells and man(1) read, from the definitions of
 //! all options.
 
-use std::io::{self, Write};
-
 use clap::Args;
 use clap_complete::Shell;
 
-use super::{Failure, args};
+use super::{Failure, args, print_out};
 
 /// Print completions for a shell.
 ///
@@ -21,7 +19,7 @@ pub struct Completions {
 pub fn completions(args: &Completions) -> Result<u8, Failure> {
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut definitions(), "stakeout", &mut text);
-    io::stdout().write_all(&text)?;
+    print_out(&String::from_utf8(text)?)?;
     Ok(0)
 }
 
@@ -29,7 +27,7 @@ pub fn completions(args: &Completions) -> Result<u8, Failure> {
 pub fn man() -> Result<u8, Failure> {
     let mut text = Vec::new();
     clap_mangen::Man::new(definitions()).render(&mut text)?;
-    io::stdout().write_all(&text)?;
+    print_out(&String::from_utf8(text)?)?;
     Ok(0)
 }
 

@@ -1,5 +1,5 @@
-//! The command line: what can be typed (`args`; `choice`, `on_change`, `serving` and `output` are parts of it), what it
-//! means (`setup`), and one file for each subcommand.
+//! The command line: what can be typed (`args`; `choice`, `on_change`, `serving` and `output` are
+//! parts of it), what it means (`setup`), and one file for each subcommand.
 
 mod args;
 mod choice;
@@ -116,6 +116,14 @@ impl Failure {
 impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(cause: E) -> Self {
         Self { cause: cause.into(), status: 125 }
+    }
+}
+
+/// Writes to standard output. Whoever reads may have enough, as `head` does, which is no error.
+fn print_out(text: &str) -> io::Result<()> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
     }
 }
 

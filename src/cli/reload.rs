@@ -1,7 +1,6 @@
 //! Following a configuration file: looking whether it says something else, and what.
 
 use std::ffi::OsString;
-use std::fmt::Write as _;
 use std::os::unix::fs::MetadataExt;
 
 use super::Failure;
@@ -62,12 +61,7 @@ impl Reload {
             Ok(text) => text,
             Err(why) => return Some(Err(why)),
         };
-        Some(self.read(text).map_err(|failure| {
-            let mut words = String::new();
-            // Writing to a string does not fail.
-            _ = write!(words, "{:#}", failure.cause);
-            words
-        }))
+        Some(self.read(text).map_err(|failure| format!("{:#}", failure.cause)))
     }
 
     fn look(&self) -> Seen {

@@ -1,7 +1,6 @@
 //! `stakeout status`, `restart`, `build`, `pause`, `resume`, `stop` and `logs`: asking the
 //! stakeout that runs.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,7 +9,7 @@ use anyhow::anyhow;
 use clap::{Args, ValueEnum};
 
 use super::values::duration;
-use super::{Failure, TIMED_OUT, USAGE};
+use super::{Failure, TIMED_OUT, USAGE, print_out};
 use crate::control::{Answer, Ask, NoAnswer, Place, Request, Service, Status, ask};
 
 /// Where requests are taken.
@@ -128,7 +127,7 @@ fn show(args: &StatusArgs, answer: Result<Status, NoAnswer>) -> Result<u8, Failu
         false if args.check => status.all.summary(),
         false => describe(&status),
     };
-    writeln!(io::stdout(), "{text}")?;
+    print_out(&(text + "\n"))?;
     Ok(u8::from(args.check && !status.all.ready))
 }
 
@@ -183,8 +182,7 @@ pub fn request(place: &Place, request: &Request) -> Result<u8, Failure> {
     match ask(place, request).map_err(Failure::usage)? {
         Answer::Done | Answer::Status(_) => Ok(0),
         Answer::BuildOutput(lines) => {
-            let mut out = io::stdout().lock();
-            lines.iter().try_for_each(|line| writeln!(out, "{line}"))?;
+            print_out(&lines.iter().map(|line| format!("{line}\n")).collect::<String>())?;
             Ok(0)
         }
         Answer::Refused(reason) => Err(Failure { cause: anyhow!(reason), status: USAGE }),

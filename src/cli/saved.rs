@@ -29,7 +29,7 @@ struct Header {
     no_ignore: bool,
 }
 
-/// One file or link. Bytes that are not UTF-8 are in hexadecimal, in the field after.
+/// One file or link.
 #[derive(Debug, Serialize, Deserialize)]
 struct Item {
     #[serde(flatten)]
@@ -42,6 +42,7 @@ struct Item {
     link_to: Option<Bytes>,
 }
 
+/// A path: as it is, or in hexadecimal where it is not UTF-8.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Bytes {
@@ -80,7 +81,7 @@ fn from_hex(hex: &str) -> anyhow::Result<Vec<u8>> {
 /// Writes it, as a whole or not at all.
 ///
 /// # Errors
-/// When something in it could not be read, or it cannot be written.
+/// When it cannot be written.
 pub fn save(file: &Path, snapshot: &Snapshot, choice: &Choice) -> anyhow::Result<()> {
     let Choice { exts, filter, ignore, no_ignore } = choice;
     let header = Header {

@@ -62,7 +62,8 @@ pub fn scan(args: &Scan) -> Result<u8, Failure> {
     plan.own_output.extend(before.map(|it| (it.dev(), it.ino())));
     let mut scanner = Scanner::new(plan.clone())?;
     let troubles = scanner.look().troubles;
-    if !args.list || args.json {
+    let reads = !args.list || args.json;
+    if reads {
         while scanner.read_baseline().is_more {}
     }
     let snapshot = scanner.snapshot();
@@ -82,7 +83,7 @@ pub fn scan(args: &Scan) -> Result<u8, Failure> {
     for trouble in &troubles {
         complain(trouble);
     }
-    let is_complete = troubles.is_empty() && all_read(snapshot, args);
+    let is_complete = troubles.is_empty() && (!reads || all_read(snapshot, &args.path));
     let is_verified = !args.verify || verify(&plan, snapshot)?;
     if let (Some(file), true) = (&args.save, is_complete && is_verified) {
         saved::save(file, snapshot, &args.choice)?;
@@ -109,16 +110,12 @@ pub fn whole(path: &Path, choice: &Choice) -> Result<Plan, Failure> {
     Ok(plan)
 }
 
-/// Says which files could not be read; whether there are none.
-fn all_read(snapshot: &Snapshot, args: &Scan) -> bool {
-    if args.list && !args.json {
-        return true;
-    }
+/// Says which files of the tree at `root` could not be read; whether there are none.
+pub fn all_read(snapshot: &Snapshot, root: &Path) -> bool {
     let mut all = true;
     for (path, _) in snapshot.entries().filter(|(_, entry)| entry.is_unread()) {
         all = false;
-        let path =
-            if path.as_os_str().is_empty() { args.path.clone() } else { args.path.join(path) };
+        let path = if path.as_os_str().is_empty() { root.to_owned() } else { root.join(path) };
         let why = std::fs::File::open(&path).err();
         let why = why.map_or("it changed meanwhile".to_owned(), |error| reason(&error));
         _ = writeln!(io::stderr(), "stakeout: cannot read {}: {why}", text::path(&path));

@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use super::effective::Source;
 use super::run::Options;
 use super::setup::{Run, Sockets};
 use super::values::period;
-use super::{Failure, args, run, setup, write_whole};
+use super::{Failure, args, print_out, run, setup, write_whole};
 use crate::dispatch::{Check, Checks, Dispatcher, SmokeReport};
 use crate::scan::reason;
 use crate::ui::{Log, text};
@@ -74,12 +73,9 @@ pub fn smoke(smoke: &Smoke) -> Result<u8, Failure> {
         let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
         Failure::usage(anyhow!("{line}"))
     })?;
-    let source = Source::read(&typed.cli)?;
-    if let Some(source) = &source {
-        source.check()?;
-    }
-    let Options { mut runs, .. } = run::assemble(&words, &typed, source.as_ref())?;
-    let [Run { cli, .. }] = runs.as_mut_slice() else {
+    let source = Source::read_checked(&typed.cli)?;
+    let Options { runs, .. } = run::assemble(&words, &typed, source.as_ref())?;
+    let [Run { cli, .. }] = runs.as_slice() else {
         return Err(Failure::usage(anyhow!(
             "a smoke test is of one service; name a file of its own by STAKEOUT_CONFIG"
         )));
@@ -92,8 +88,8 @@ pub fn smoke(smoke: &Smoke) -> Result<u8, Failure> {
     let log = Log::new(cli.output.level(), cli.output.style())?;
     let control = run::listen(&cli.control.place(), &log).map_err(Failure::usage)?;
     let steps = setup::checks(cli, &smoke.check).map_err(Failure::usage)?;
-    let mut what = setup::setup(&runs[0].cli, &runs, &mut Sockets::default(), control)
-        .map_err(Failure::usage)?;
+    let mut what =
+        setup::setup(cli, &runs, &mut Sockets::default(), control).map_err(Failure::usage)?;
     what.services[0].checks = Some(Checks { steps, timeout: smoke.check_timeout });
     let (status, report) = Dispatcher::new(what, log)?.run(None)?;
     let Some(report) = report else { return Ok(status) };
@@ -105,7 +101,7 @@ pub fn smoke(smoke: &Smoke) -> Result<u8, Failure> {
         true => serde_json::to_string(&report)? + "\n",
         false => summary(&report),
     };
-    io::stdout().write_all(text.as_bytes())?;
+    print_out(&text)?;
     Ok(status)
 }
 

@@ -10,8 +10,8 @@ use clap::Args;
 
 use super::choice::Choice;
 use super::values::{duration, interval};
-use super::{Failure, TIMED_OUT, diff, setup};
-use crate::scan::{Scanner, reason};
+use super::{Failure, TIMED_OUT, diff, print_out, setup};
+use crate::scan::Scanner;
 use crate::ui::text;
 use crate::watch::{Interval, Mode, Report, Timing, watch};
 
@@ -76,9 +76,7 @@ pub fn wait(args: &Wait) -> Result<u8, Failure> {
                 _ = writeln!(io::stderr(), "stakeout: waiting for a change of {files}");
             }
             Ok(Report::Changed { changes, .. }) => {
-                let mut out = io::stdout().lock();
-                let mut lines = changes.iter().map(|change| diff::line(change, args.json));
-                lines.try_for_each(|line| writeln!(out, "{line}"))?;
+                print_out(&diff::lines(&changes, args.json))?;
                 return Ok(0);
             }
             Ok(Report::Unwatchable { path, reason }) => {
@@ -94,12 +92,11 @@ pub fn wait(args: &Wait) -> Result<u8, Failure> {
                 let path = text::path(&path);
                 _ = writeln!(io::stderr(), "stakeout: {path} does not answer");
             }
+            Ok(Report::Failed) | Err(RecvTimeoutError::Disconnected) => {
+                return Err(anyhow!("watching failed; this is a bug in stakeout").into());
+            }
             Ok(_) => {}
             Err(RecvTimeoutError::Timeout) => return Ok(TIMED_OUT),
-            Err(RecvTimeoutError::Disconnected) => {
-                let error = io::Error::from(io::ErrorKind::BrokenPipe);
-                return Err(anyhow!("watching failed: {}", reason(&error)).into());
-            }
         }
     }
 }

@@ -3,13 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use serde_json::{Value, json};
-
 use super::Dispatcher;
 use crate::process::signals;
 use crate::scan::Trouble;
 use crate::tree::Change;
-use crate::ui::{Kind, Level, Line, describe, text};
+use crate::ui::{Kind, Level, Line, as_json, describe, text};
 use crate::watch::{Interval, Report, SAFETY_NET, TrustVerdict};
 
 impl Dispatcher {
@@ -182,19 +180,6 @@ impl Dispatcher {
 
 /// Changes that are listed for programs before the rest is only counted.
 const LISTED: usize = 1000;
-
-/// A change for programs.
-fn as_json(change: &Change) -> Value {
-    let path = text::path(&change.place().path());
-    match change {
-        Change::Created { .. } => json!({"kind": "created", "path": path}),
-        Change::Modified { .. } => json!({"kind": "modified", "path": path}),
-        Change::Removed { .. } => json!({"kind": "removed", "path": path}),
-        Change::Renamed { from, .. } => {
-            json!({"kind": "renamed", "path": path, "from": text::path(&from.path())})
-        }
-    }
-}
 
 /// Paths for programs.
 fn all(paths: &[PathBuf]) -> Vec<String> {

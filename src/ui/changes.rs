@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use serde_json::{Value, json};
+
 use super::text;
 use crate::tree::Change;
 
@@ -37,6 +39,19 @@ pub fn describe(changes: &[Change]) -> String {
         }
     });
     parts.collect::<Vec<_>>().join("; ")
+}
+
+/// One change for programs: its `kind`, its `path`, and for a rename `from` where.
+pub fn as_json(change: &Change) -> Value {
+    let path = text::path(&change.place().path());
+    match change {
+        Change::Created { .. } => json!({"kind": "created", "path": path}),
+        Change::Modified { .. } => json!({"kind": "modified", "path": path}),
+        Change::Removed { .. } => json!({"kind": "removed", "path": path}),
+        Change::Renamed { from, .. } => {
+            json!({"kind": "renamed", "path": path, "from": text::path(&from.path())})
+        }
+    }
 }
 
 /// `a → b` for each; renames that one renamed directory explains are told as that one.
@@ -101,6 +116,12 @@ mod tests {
         ];
         let line = "modified src/a.py, src/b.py; created new.py; removed old.py";
         assert_eq!(describe(&changes), line);
+    }
+
+    #[test]
+    fn programs_read_kinds_and_paths() {
+        let change = as_json(&renamed("old\n", "new"));
+        assert_eq!(change.to_string(), r#"{"kind":"renamed","path":"new","from":"old\\n"}"#);
     }
 
     #[test]

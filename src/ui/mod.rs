@@ -9,7 +9,7 @@ mod style;
 pub mod text;
 mod write;
 
-pub use changes::describe;
+pub use changes::{as_json, describe};
 pub use line::{Kind, Level, Line};
 pub use log::Log;
 pub use screen::{Lines, Prefix, Screen};
