@@ -172,7 +172,7 @@ impl Source {
                 cli,
                 name: Some(service.name.value.clone()),
                 needs: service.depends_on.iter().filter_map(|name| place(&name.value)).collect(),
-                is_essential: service.essential.as_ref().is_some_and(|it| it.value),
+                is_essential: is_essential(service),
                 filter: filter(service).map_err(Failure::usage)?,
                 key: service.name.value.clone(),
                 says: says_of(service, true),
@@ -250,6 +250,11 @@ pub fn says_of(service: &Service, is_one_of_several: bool) -> String {
         list(&service.settings),
         list(&service.filter)
     )
+}
+
+/// Whether all end with it.
+pub fn is_essential(service: &Service) -> bool {
+    service.essential.as_ref().is_some_and(|essential| essential.value)
 }
 
 /// Which changes are a service's own.

@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use anyhow::anyhow;
 
 use super::args::{self, Cli, Typed};
-use super::effective::{Source, filter, says_of};
+use super::effective::{Source, filter, is_essential, says_of};
 use super::reload::Reload;
 use super::setup::{Run, Sockets};
 use super::{Failure, setup};
@@ -85,7 +85,7 @@ pub fn assemble(
             cli,
             name: None,
             needs: Vec::new(),
-            is_essential: false,
+            is_essential: service.is_some_and(is_essential),
             filter: filter.map_err(Failure::usage)?,
             key: service.map_or_else(String::new, |service| service.name.value.clone()),
             says: service.map_or_else(String::new, |service| says_of(service, false)),

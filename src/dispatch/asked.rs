@@ -44,6 +44,9 @@ impl Dispatcher {
             Ask::Pause => Request::Pause,
             Ask::Resume => Request::Resume,
         };
+        if let Some(refusal) = which.and_then(|which| self.services.refusal(request, which)) {
+            return Answer::Refused(refusal);
+        }
         self.request(request, which);
         Answer::Done
     }

@@ -141,13 +141,33 @@ impl Services {
 
     /// Asks one service for something, or all of them.
     pub(super) fn request(&mut self, request: Request, which: Option<usize>, shared: &mut Shared) {
-        let Some(member) = which.and_then(|which| self.members.get_mut(which)) else {
-            return self.tell(Event::Requested(request), shared);
-        };
-        if member.is_on() {
-            member.service.tell(Event::Requested(request), shared);
+        if request == Request::Stop {
+            return self.end(Ending::Request, shared);
+        }
+        // Changes wait for what has not begun as well.
+        let is_early = matches!(request, Request::Pause | Request::Resume);
+        for (number, member) in self.members.iter_mut().enumerate() {
+            let is_meant = which.is_none_or(|which| which == number) && !member.is_over();
+            if is_meant && (member.has_begun || is_early) {
+                member.service.tell(Event::Requested(request), shared);
+            }
         }
         self.advance(shared);
+    }
+
+    /// Why a service cannot do what is asked for, if it cannot.
+    pub(super) fn refusal(&self, request: Request, which: usize) -> Option<String> {
+        let member = &self.members[which];
+        let name = member.service.name().unwrap_or("the program");
+        match request {
+            Request::Stop => Some("only all services together can be stopped".into()),
+            _ if member.is_over() => Some(format!("{name} has ended for good")),
+            Request::Restart | Request::Build if !member.has_begun => {
+                let awaited = self.awaited(which).join(" and ");
+                Some(format!("{name} has not started yet: it waits for {awaited}"))
+            }
+            _ => None,
+        }
     }
 
     /// The tree settled on other content.
@@ -253,14 +273,24 @@ impl Services {
 
     /// Says what waits for what, once the tree was seen.
     pub(super) fn say_waiting(&self, shared: &Shared) {
-        let names: Vec<_> = self.iter().map(|service| service.name().unwrap_or("")).collect();
-        let is_ready: Vec<bool> = self.iter().map(Service::is_ready).collect();
         for (number, member) in self.members.iter().enumerate().filter(|(_, it)| !it.has_begun) {
-            let awaited = self.order.awaits(number, |other| is_ready[other]);
-            let awaited: Vec<_> = awaited.into_iter().map(|other| names[other]).collect();
+            let awaited = self.awaited(number);
             let line = format!("waiting for {}", awaited.join(" and "));
             member.service.log(Line::event(Kind::Waiting, line).with("for", awaited), shared);
         }
+    }
+
+    /// What a service waits for before it begins, by name.
+    fn awaited(&self, number: usize) -> Vec<&str> {
+        if !self.has_watched {
+            return vec!["the first look at the tree"];
+        }
+        if self.retiring.iter().any(|it| it.is_before(&self.members[number])) {
+            return vec!["the end of what it takes the place of"];
+        }
+        let is_ready = |other: usize| self.members[other].service.is_ready();
+        let awaited = self.order.awaits(number, is_ready);
+        awaited.into_iter().filter_map(|other| self.members[other].service.name()).collect()
     }
 
     /// The status to end with, once all is over.

@@ -164,6 +164,34 @@ fn the_crash_of_one_leaves_the_others_alone_unless_it_is_essential() {
 }
 
 #[test]
+fn the_only_one_can_be_essential_too() {
+    let tree = Tree::new(&[]);
+    let file = "[service.api]\nrun = 'until test -e crash; do sleep 0.01; done; exit 7'\n\
+                essential = true";
+    let mut session = start(&tree, file, &["-i", "crash"]);
+    session.wait_for("starting");
+    tree.write("crash", "");
+    assert_eq!(session.wait().code(), Some(7), "{}", session.output());
+}
+
+#[test]
+fn what_waits_for_another_cannot_be_asked_to_restart() {
+    let tree = Tree::new(&[]);
+    let file = "[service.web]\nrun = 'sleep 1000'\ndepends-on = ['db']\n\
+                [service.db]\nrun = 'sleep 1000'\nready = 'exec:test -e up'";
+    let mut session = start(&tree, file, &["-i", "up"]);
+    session.wait_for("web: waiting for db");
+    let (code, refusal) = ask(&tree, &["restart", "web"]);
+    assert_eq!(code, Some(2));
+    assert!(refusal.contains("web has not started yet: it waits for db"), "{refusal}");
+    let (code, _) = ask(&tree, &["pause", "web"]);
+    assert_eq!(code, Some(0), "it can be paused before");
+    tree.write("up", "");
+    session.wait_for("web: starting");
+    session.terminate();
+}
+
+#[test]
 fn what_it_needs_may_only_build_or_be_done() {
     let tree = Tree::new(&[("a", "wrong")]);
     let file = r#"
