@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::Exit;
+use super::{Exit, OnChange};
 
 /// Counts settled change sets; 0 is the tree as it was first seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,6 +21,9 @@ pub enum Event {
     Watching,
     /// The tree settled on other content than that of the generation before.
     Changed,
+    /// The same, and a rule says what it leads to. For a signal nothing is built, and it is no
+    /// generation of its own.
+    Ruled(OnChange),
     /// The instance's program was executed.
     Started(Instance),
     /// The instance could not be started; no process of it is left.
@@ -63,6 +66,7 @@ impl Event {
             | Event::Gone(instance) => Some(instance),
             Event::Watching
             | Event::Changed
+            | Event::Ruled(_)
             | Event::Interrupted { .. }
             | Event::Typed(_)
             | Event::Signalled(_)

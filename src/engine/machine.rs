@@ -1,11 +1,12 @@
 //! The machine: told what happened, it answers what to do. It lets the builder build what
 //! changed, and the runner run what was built.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::builder::{Builder, Outcome};
 use super::runner::Runner;
-use super::{Action, Event, Generation, Instance, Outlook, Phase, Policy, Request};
+use super::{Action, Event, Generation, Instance, OnChange, Outlook, Phase, Policy, Request};
 
 /// Decides for one program.
 #[derive(Debug)]
@@ -15,8 +16,12 @@ pub struct Engine {
     next_instance: u64,
     builder: Builder,
     runner: Runner,
+    /// What the changes lead to that nothing has come of yet.
+    wanted: Option<OnChange>,
     /// Whether changes wait, and whether there was one.
     paused: Option<bool>,
+    /// Signals that wait with them, by rules.
+    waiting: BTreeSet<i32>,
     /// The status to end with, as soon as nothing is built any more.
     ending: Option<i32>,
     /// When somebody wanted it to end last.
@@ -43,7 +48,9 @@ impl Engine {
             next_instance: first.0,
             builder: Builder::new(steps, on_busy, stop_signal, stop_timeout),
             runner: Runner::new(policy),
+            wanted: None,
             paused: None,
+            waiting: BTreeSet::new(),
             ending: None,
             interrupted: None,
         }
@@ -100,16 +107,9 @@ impl Engine {
         let actions = match event {
             Event::Watching if self.policy.postpone => Vec::new(),
             Event::Watching => self.trigger(now),
-            Event::Changed => {
-                self.generation.0 += 1;
-                match &mut self.paused {
-                    Some(has_changed) => {
-                        *has_changed = true;
-                        Vec::new()
-                    }
-                    None => self.trigger(now),
-                }
-            }
+            Event::Changed => self.changed(self.policy.on_change, now),
+            Event::Ruled(OnChange::Signal(signal)) => self.ruled(signal, now),
+            Event::Ruled(how) => self.changed(how, now),
             Event::Requested(request) => self.requested(request, now),
             Event::Interrupted { signal, stop } => self.interrupt(signal, stop, now),
             Event::Typed(signal) => self.runner.typed(signal, now),
@@ -130,14 +130,58 @@ impl Engine {
         self.hold_end(actions, now)
     }
 
+    /// The tree is another, which leads to this.
+    fn changed(&mut self, how: OnChange, now: Instant) -> Vec<Action> {
+        self.generation.0 += 1;
+        self.wanted = self.wanted.max(Some(how));
+        match &mut self.paused {
+            Some(has_changed) => {
+                *has_changed = true;
+                Vec::new()
+            }
+            None => self.trigger(now),
+        }
+    }
+
+    /// The tree is another, and the program is to be sent a signal for it.
+    fn ruled(&mut self, signal: i32, now: Instant) -> Vec<Action> {
+        match self.runner.up() {
+            _ if self.paused.is_some() => {
+                self.waiting.insert(signal);
+                Vec::new()
+            }
+            Some(instance) => vec![Action::Signal(instance, signal)],
+            // It may be just what it failed for.
+            None => self.changed(self.policy.on_change, now),
+        }
+    }
+
     /// The tree is another, or is looked at for the first time.
     fn trigger(&mut self, now: Instant) -> Vec<Action> {
         let Self { builder, runner, next_instance, generation, .. } = self;
-        let mut next = || fresh(next_instance);
         match builder.has_steps() && self.ending.is_none() && runner.outlook(now) != Outlook::End {
-            true => builder.build(*generation, now, next),
-            false => runner.changed(now, &mut next),
+            true => builder.build(*generation, now, || fresh(next_instance)),
+            false => self.act(now),
         }
+    }
+
+    /// What changed is built, if it had to be.
+    fn act(&mut self, now: Instant) -> Vec<Action> {
+        let how = self.wanted.take().unwrap_or(self.policy.on_change);
+        let Self { runner, next_instance, .. } = self;
+        runner.changed(how, now, &mut || fresh(next_instance))
+    }
+
+    /// Does what has waited.
+    fn resume(&mut self, now: Instant) -> Vec<Action> {
+        let has_changed = self.paused.take() == Some(true);
+        let waiting = std::mem::take(&mut self.waiting);
+        let is_replaced = has_changed && self.wanted >= Some(OnChange::Handover);
+        let mut actions = if has_changed { self.trigger(now) } else { Vec::new() };
+        for signal in waiting.into_iter().filter(|_| !is_replaced) {
+            actions.extend(self.ruled(signal, now));
+        }
+        actions
     }
 
     fn interrupt(&mut self, signal: i32, stop: i32, now: Instant) -> Vec<Action> {
@@ -156,15 +200,15 @@ impl Engine {
                 let Self { runner, next_instance, .. } = self;
                 runner.restart(now, &mut || fresh(next_instance))
             }
-            Request::Build => self.trigger(now),
+            Request::Build => {
+                self.wanted = self.wanted.max(Some(self.policy.on_change));
+                self.trigger(now)
+            }
             Request::Pause => {
                 self.paused.get_or_insert(false);
                 Vec::new()
             }
-            Request::Resume => match self.paused.take() {
-                Some(true) => self.trigger(now),
-                Some(false) | None => Vec::new(),
-            },
+            Request::Resume => self.resume(now),
             Request::Stop => {
                 let signal = self.policy.stop_signal;
                 self.interrupt(signal, signal, now)
@@ -182,8 +226,7 @@ impl Engine {
             _ => Outcome::default(),
         };
         if built.is_some() {
-            let mut next = || fresh(&mut self.next_instance);
-            actions.extend(self.runner.changed(now, &mut next));
+            actions.extend(self.act(now));
         }
         // Nothing will mend it.
         if let Some(failure) = failed

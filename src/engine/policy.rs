@@ -30,17 +30,18 @@ pub struct Policy {
     pub exit_with_child: bool,
 }
 
-/// What a change leads to while the program is up. When it is not, it is started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a change leads to while the program is up. When it is not, it is started. Of two that are
+/// wanted at once, the greater is done, which does what the other would have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum OnChange {
-    /// It is stopped, and started when nothing of it is left.
-    Restart,
-    /// Another is started beside it, and it is stopped when that is ready.
-    Handover,
-    /// It gets this signal.
-    Signal(i32),
     /// Nothing but the build.
     Build,
+    /// It gets this signal.
+    Signal(i32),
+    /// Another is started beside it, and it is stopped when that is ready.
+    Handover,
+    /// It is stopped, and started when nothing of it is left.
+    Restart,
 }
 
 /// After which ends the program is started again without a change.

@@ -118,9 +118,18 @@ impl Runner {
         }
     }
 
+    /// The instance of which the first process runs, if there is one.
+    pub(super) fn up(&self) -> Option<Instance> {
+        match self.state {
+            State::Up { up: Up { exit: None, instance, .. }, .. } => Some(instance),
+            _ => None,
+        }
+    }
+
     /// Something else shall run, or the same once more.
     pub(super) fn changed(
         &mut self,
+        how: OnChange,
         now: Instant,
         next: &mut impl FnMut() -> Instance,
     ) -> Vec<Action> {
@@ -128,7 +137,7 @@ impl Runner {
         if !self.policy.has_program {
             return Vec::new();
         }
-        match (self.policy.on_change, &self.state) {
+        match (how, &self.state) {
             (OnChange::Signal(signal), State::Up { up: Up { exit: None, instance, .. }, .. }) => {
                 vec![Action::Signal(*instance, signal)]
             }
