@@ -14,6 +14,7 @@ mod on_change;
 mod output;
 mod reload;
 mod remote;
+mod rules;
 mod run;
 mod saved;
 mod scan;

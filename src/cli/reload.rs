@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use super::Failure;
 use super::args;
 use super::effective::Source;
-use super::run::{Options, assemble, plan};
+use super::run::{Options, assemble, plan, rules};
 use super::setup::{Sockets, specs, timing};
 use crate::config::find;
 use crate::dispatch::Configuration;
@@ -85,6 +85,7 @@ impl Reload {
         let typed = args::parse(&self.words, &[]).map_err(Failure::usage)?;
         let options = assemble(&self.words, &typed, Some(&source))?;
         let services = specs(&options.runs, &mut self.sockets).map_err(Failure::usage)?;
+        let rules = rules(&source, &options).map_err(Failure::usage)?;
         let watch = about_watching(&source, &options);
         let scanner = match watch == self.watch {
             true => None,
@@ -92,7 +93,11 @@ impl Reload {
         };
         self.watch = watch;
         self.source = source;
-        Ok(Configuration { services, watch: scanner.map(|it| (it, timing(&options.general))) })
+        Ok(Configuration {
+            services,
+            rules,
+            watch: scanner.map(|it| (it, timing(&options.general))),
+        })
     }
 }
 

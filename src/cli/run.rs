@@ -12,7 +12,7 @@ use super::setup::{Run, Sockets};
 use super::{Failure, setup};
 use crate::config::Service;
 use crate::control::{Place, Server};
-use crate::dispatch::{Dispatcher, Follow};
+use crate::dispatch::{Dispatcher, Follow, Rule};
 use crate::scan::{Filter, Plan, Scanner, reason};
 use crate::ui::{Kind, Line, Log, text};
 
@@ -36,6 +36,9 @@ pub fn run(words: &[OsString], typed: Typed) -> Result<u8, Failure> {
         setup::setup(cli, &options.runs, &mut sockets, control).map_err(Failure::usage)?;
     // A plain init watches nothing, and what came through a pipe does not come again.
     let is_followed = |source: &Source| plan.is_some() && source.file.is_file();
+    if let Some(source) = &source {
+        what.rules = rules(source, &options).map_err(Failure::usage)?;
+    }
     if let Some(source) = source.filter(is_followed) {
         let mut reload = Reload::new(words.to_vec(), source, &options, sockets);
         what.follow = Some(Follow(Box::new(move || reload.next())));
@@ -52,6 +55,8 @@ pub struct Options {
     pub general: Cli,
     /// What runs; one at least, which may be nothing but watching.
     pub runs: Vec<Run>,
+    /// What the commands of rules are run with: as the only service, if there is but one.
+    pub of_rules: Cli,
 }
 
 /// What to scan, unless nothing is to be watched.
@@ -93,7 +98,7 @@ pub fn assemble(
     };
     let Some(source) = source else {
         let read = || args::parse(words, &[]).map(|typed| typed.cli).map_err(Failure::usage);
-        return Ok(Options { general: read()?, runs: only(read()?, None)? });
+        return Ok(Options { general: read()?, runs: only(read()?, None)?, of_rules: read()? });
     };
     let complete = |service| source.complete(words, typed, service).map(|typed| typed.cli);
     let services = &source.config.services;
@@ -109,7 +114,14 @@ pub fn assemble(
         }
         several => source.runs(words, typed, several)?,
     };
-    Ok(Options { general: complete(services.first())?, runs })
+    let only = services.first().filter(|_| services.len() == 1);
+    Ok(Options { general: complete(services.first())?, runs, of_rules: complete(only)? })
+}
+
+/// What a file's rules mean. Their commands are run as the only service's are, where there is
+/// one.
+pub fn rules(source: &Source, options: &Options) -> anyhow::Result<Vec<Rule>> {
+    super::rules::rules(&source.config.rules, &options.runs, &options.of_rules)
 }
 
 /// Opens the control socket. Nothing begins without one that was asked for by path; without the

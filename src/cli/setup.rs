@@ -70,6 +70,7 @@ pub fn setup(
 ) -> anyhow::Result<Setup> {
     Ok(Setup {
         services: specs(runs, sockets)?,
+        rules: Vec::new(),
         timing: timing(cli),
         clear: cli.output.clear && termios::isatty(stdio::stderr()),
         control,
@@ -103,7 +104,9 @@ fn spec(run: &Run, sockets: &mut Sockets) -> anyhow::Result<Spec> {
         false if run.name.is_some() => Some(program(cli, &command)?.with(&colours())?),
         false => Some(program(cli, &command)?),
     };
-    check_handover(cli)?;
+    if cli.on_change.handover {
+        check_handover(cli, "--handover")?;
+    }
     let steps = steps(cli)?;
     // Who has the terminal ends all by Ctrl-C.
     let reads = program.as_ref().is_some_and(|program| program.stdin() == Stdin::Inherit);
@@ -113,13 +116,9 @@ fn spec(run: &Run, sockets: &mut Sockets) -> anyhow::Result<Spec> {
         name: run.name.clone(),
         needs: run.needs.clone(),
         is_essential: run.is_essential || reads,
+        is_rule: false,
         filter: run.filter.clone(),
-        routing: Routing {
-            map: cli.map_signal.iter().copied().collect(),
-            stop: cli.stop_signal,
-            // Fails where there is no controlling terminal (tty(4)).
-            has_terminal: File::open("/dev/tty").is_ok(),
-        },
+        routing: routing(cli),
         sockets: sockets.open(cli)?,
         ready: cli.serving.ready.clone(),
         probe: probe(cli)?,
@@ -134,6 +133,15 @@ fn spec(run: &Run, sockets: &mut Sockets) -> anyhow::Result<Spec> {
         command,
         steps,
     })
+}
+
+fn routing(cli: &Cli) -> Routing {
+    Routing {
+        map: cli.map_signal.iter().copied().collect(),
+        stop: cli.stop_signal,
+        // Fails where there is no controlling terminal (tty(4)).
+        has_terminal: File::open("/dev/tty").is_ok(),
+    }
 }
 
 /// The roots: what was asked for, each once, or the working directory.
@@ -212,6 +220,39 @@ fn steps(cli: &Cli) -> anyhow::Result<Vec<Step>> {
     build.chain(reload).map(|(prefix, command)| step(cli, prefix, command)).collect()
 }
 
+/// What a rule runs: a service without a program, which builds on a change of its own. A change
+/// while it runs lets it end first.
+pub fn of_rule(cli: &Cli, name: &str, command: &str) -> anyhow::Result<Spec> {
+    let filter = Filter::new(&[], &[], &[])?;
+    Ok(Spec {
+        key: name.to_owned(),
+        says: format!("{command:?} {:?} {:?} {:?}", cli.workdir, cli.env, cli.env_file),
+        name: Some(name.to_owned()),
+        needs: Vec::new(),
+        is_essential: false,
+        is_rule: true,
+        filter,
+        routing: routing(cli),
+        sockets: Vec::new(),
+        ready: None,
+        probe: None,
+        takes_notices: false,
+        watchdog: None,
+        checks: None,
+        policy: Policy {
+            on_busy: OnBusy::Queue,
+            on_change: OnChange::Build,
+            ready_timeout: None,
+            postpone: true,
+            exit_with_child: false,
+            ..policy(cli, false, 1)
+        },
+        program: None,
+        command: Vec::new(),
+        steps: vec![step(cli, "run", command)?],
+    })
+}
+
 fn step(cli: &Cli, prefix: &str, command: &str) -> anyhow::Result<Step> {
     let program = program(cli, &[shell(cli), "-c".into(), command.into()])?.reading(Stdin::Null);
     let program = program.with(&colours())?;
@@ -248,11 +289,11 @@ fn takes_notices(cli: &Cli) -> bool {
     !cli.no_watch || is_asked
 }
 
-fn check_handover(cli: &Cli) -> anyhow::Result<()> {
+/// Whether one instance can take over from another, as `what` wants it.
+pub fn check_handover(cli: &Cli, what: &str) -> anyhow::Result<()> {
     match &cli.serving.ready {
-        _ if !cli.on_change.handover => Ok(()),
         None => bail!(
-            "--handover has to know when the new program can take over; say how by --ready, for \
+            "{what} has to know when the new program can take over; say how by --ready, for \
              example --ready notify"
         ),
         Some(probe) if probe.asks_an_address() => bail!(

@@ -7,6 +7,7 @@ use std::io;
 use std::thread;
 use std::time::Duration;
 
+use super::rules::Rule;
 use super::service::Spec;
 use super::{Board, Dispatcher, Message};
 use crate::engine::Event;
@@ -19,6 +20,8 @@ use crate::watch::{Report, Timing, Watching, watch};
 pub struct Configuration {
     /// What runs.
     pub services: Vec<Spec>,
+    /// What changes lead to, besides what they do by default.
+    pub rules: Vec<Rule>,
     /// What is watched and how, if that is another than before.
     pub watch: Option<(Scanner, Timing)>,
 }
@@ -112,7 +115,7 @@ impl Dispatcher {
 
     /// Does what another configuration says.
     pub(super) fn configure(&mut self, new: Result<Configuration, String>) {
-        let Configuration { services, watch } = match new {
+        let Configuration { services, rules, watch } = match new {
             Ok(new) => new,
             Err(why) => {
                 let line = format!("{why}\nthe configuration before still holds");
@@ -131,7 +134,7 @@ impl Dispatcher {
                 self.shared.log.write(Line::problem(Kind::Configured, line));
             }
         }
-        self.services.configure(services, &mut self.shared);
+        self.services.configure(services, rules, &mut self.shared);
     }
 
     /// Tells the services that the tree was seen.

@@ -25,6 +25,7 @@ mod configure;
 mod notices;
 mod probing;
 mod record;
+mod rules;
 mod service;
 mod service_words;
 mod services;
@@ -38,6 +39,7 @@ use board::Board;
 use configure::Watcher;
 pub use configure::{Configuration, Follow};
 use record::Noticed;
+pub use rules::{Effect, Rule};
 pub use service::Spec;
 use services::Services;
 pub use smoke::{Check, Checks, Report as SmokeReport};
@@ -48,6 +50,8 @@ pub use steps::Step;
 pub struct Setup {
     /// What to run.
     pub services: Vec<Spec>,
+    /// What changes lead to, besides what they do by default.
+    pub rules: Vec<Rule>,
     /// When to look.
     pub timing: Timing,
     /// Whether to clear the terminal on each change.
@@ -117,7 +121,7 @@ impl Dispatcher {
     /// # Errors
     /// When threads or signal handlers cannot be made.
     pub fn new(setup: Setup, log: Log) -> io::Result<Self> {
-        let Setup { services, timing, clear, control, follow } = setup;
+        let Setup { services, rules, timing, clear, control, follow } = setup;
         let (sender, messages) = mpsc::channel();
         let follow_sender = sender.clone();
         let signal_sender = sender.clone();
@@ -136,7 +140,7 @@ impl Dispatcher {
         let children = Children::new(if is_read { Stdin::Inherit } else { Stdin::Null })?;
         let takes_notices = services.iter().any(|spec| spec.takes_notices);
         let notify = takes_notices.then(|| notify::serve(send)).transpose()?;
-        let services = Services::new(services, notify);
+        let services = Services::new(services, rules, notify);
         if let Some(follow) = follow {
             let send = move |new| follow_sender.send(Message::Configured(Box::new(new))).is_ok();
             configure::follow(follow, send)?;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::board::millis;
 use crate::control::{Build, BuildResult, Restarts};
-use crate::engine::{Event, Exit, Instance, Note, Request};
+use crate::engine::{Event, Exit, Instance, Note, OnChange, Request};
 use crate::ui::{program, text};
 
 /// Builds, starts and ends so far.
@@ -64,7 +64,11 @@ impl Record {
     /// Something happened that may lead to a start.
     pub(super) fn take(&mut self, event: Event) {
         match event {
-            Event::Changed if self.instance.is_some() => self.cause = Cause::Change,
+            // Of a signal to what runs, nothing starts anew.
+            Event::Ruled(OnChange::Signal(_)) if self.pid.is_some() => {}
+            Event::Changed | Event::Ruled(_) if self.instance.is_some() => {
+                self.cause = Cause::Change;
+            }
             Event::Requested(Request::Restart | Request::Build) if self.instance.is_some() => {
                 self.cause = Cause::Request;
             }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::changes::Changes;
 use super::probing::Probing;
 use super::record::{Noticed, Record};
+use super::rules::is_of;
 use super::smoke::{Checks, Smoke};
 use super::steps::{Printer, Step};
 use super::supply::Supply;
@@ -37,6 +38,8 @@ pub struct Spec {
     pub needs: Vec<usize>,
     /// Whether all others stop when it has ended.
     pub is_essential: bool,
+    /// Whether it is what a rule runs.
+    pub is_rule: bool,
     /// Which changes are its own.
     pub filter: Filter,
     /// What signals mean to it.
@@ -164,19 +167,23 @@ impl Service {
 
     /// Which of these changes are its own.
     pub(super) fn own(&self, changes: &[Change]) -> Vec<Change> {
-        let has = |change: &&Change| match change {
-            Change::Renamed { from, .. } if self.spec.filter.has(&from.path()) => true,
-            change => self.spec.filter.has(&change.place().path()),
-        };
-        changes.iter().filter(has).cloned().collect()
+        changes.iter().filter(|change| is_of(&self.spec.filter, change)).cloned().collect()
     }
 
-    /// The tree settled on other content.
-    pub(super) fn changed(&mut self, changes: &[Change], noticed: Noticed, shared: &mut Shared) {
+    /// The tree settled on other content, which leads to these events.
+    pub(super) fn changed(
+        &mut self,
+        changes: &[Change],
+        noticed: Noticed,
+        events: &[Event],
+        shared: &mut Shared,
+    ) {
         self.record.settled(noticed);
         self.say_echo(changes, shared);
         self.changes.add(changes);
-        self.tell(Event::Changed, shared);
+        for event in events {
+            self.tell(*event, shared);
+        }
     }
 
     /// Takes what a step writes.
@@ -367,7 +374,8 @@ impl Service {
         let user = self.spec.steps[step].program.user();
         let told = self.changes.variables(generation, user, &shared.log);
         let step = &self.spec.steps[step];
-        let line = Line::event(Kind::Build, format!("building: {}", step.command))
+        let doing = if self.spec.is_rule { "running" } else { "building" };
+        let line = Line::event(Kind::Build, format!("{doing}: {}", step.command))
             .with("command", &*step.command)
             .with("generation", generation.0);
         self.log(line, shared);

@@ -64,7 +64,11 @@ impl Service {
     }
 
     pub(super) fn say_kill(&self, instance: Instance, shared: &Shared) {
-        let what = if self.is_step(instance) { "the build" } else { "the program" };
+        let what = match self.is_step(instance) {
+            _ if self.spec.is_rule => "the command",
+            true => "the build",
+            false => "the program",
+        };
         let line = match self.stopping.get(&instance) {
             Some(Stopping { since, signal }) => {
                 let (since, signal) = (text::duration(since.elapsed()), signals::name(*signal));
@@ -95,7 +99,8 @@ impl Service {
         let runs = matches!(self.engine.phase(), Phase::Starting | Phase::Ready | Phase::Handover);
         let line = match note {
             Note::Built { took, .. } => {
-                let line = format!("built in {}", text::duration(took));
+                let done = if self.spec.is_rule { "done" } else { "built" };
+                let line = format!("{done} in {}", text::duration(took));
                 Line::event(Kind::Built, line).with_ms("took_ms", took)
             }
             Note::BuildFailed { step, failure, took } => {
@@ -107,19 +112,20 @@ impl Service {
                     self.output.iter().for_each(quote);
                 }
                 let after = text::duration(took);
-                let next = match runs {
-                    true => "what runs goes on",
-                    false => "waiting for a change",
-                };
                 let how = failure_of(&step.command, &step.program, failure);
-                let line = format!("BUILD FAILED after {after}: {how}; {next}");
+                let line = match runs {
+                    _ if self.spec.is_rule => format!("COMMAND FAILED after {after}: {how}"),
+                    true => format!("BUILD FAILED after {after}: {how}; what runs goes on"),
+                    false => format!("BUILD FAILED after {after}: {how}; waiting for a change"),
+                };
                 Line::problem(Kind::BuildFailed, line)
                     .with("command", &*step.command)
                     .with("reason", how)
                     .with_ms("took_ms", took)
             }
             Note::BuildCancelled { took } => {
-                let line = format!("the build is stopped after {}", text::duration(took));
+                let what = if self.spec.is_rule { "the command" } else { "the build" };
+                let line = format!("{what} is stopped after {}", text::duration(took));
                 Line::event(Kind::BuildCancelled, line).with_ms("took_ms", took)
             }
             Note::Ready { took, .. } => {
@@ -172,10 +178,16 @@ impl Service {
         } else {
             for path in self.build_echo.changed(paths.into_iter(), since(self.build_began)) {
                 let path = text::path(&path);
-                let line = format!(
-                    "{path} changes after every build has begun; if the build writes it, say so: \
-                     --build-outputs {path}"
-                );
+                let line = match self.spec.is_rule {
+                    true => format!(
+                        "{path} changes after every run of this rule; if its command writes it, \
+                         leave it out of `match`: !/{path}"
+                    ),
+                    false => format!(
+                        "{path} changes after every build has begun; if the build writes it, say \
+                         so: --build-outputs {path}"
+                    ),
+                };
                 self.log(Line::problem(Kind::Echo, line).with("path", path), shared);
             }
         }

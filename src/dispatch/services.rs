@@ -2,14 +2,13 @@
 
 use std::time::Instant;
 
-use super::record::Noticed;
+use super::rules::Rule;
 use super::service::{Service, Spec};
 use super::{Shared, smoke};
 use crate::engine::{Event, Instance, Order, Request};
 use crate::process::notify::Notice;
 use crate::process::routing::Route;
 use crate::process::{Chunk, signals};
-use crate::tree::Change;
 use crate::ui::{Kind, Line};
 
 /// The services, in the order of the configuration.
@@ -18,6 +17,10 @@ pub(super) struct Services {
     pub(super) members: Vec<Member>,
     /// Those that another took the place of, until nothing of them is left.
     pub(super) retiring: Vec<Member>,
+    /// What changes lead to that rules are about.
+    pub(super) rules: Vec<Rule>,
+    /// What rules run, as services without a program.
+    pub(super) commands: Vec<Member>,
     pub(super) order: Order,
     /// The number of the next member.
     next: u64,
@@ -58,10 +61,12 @@ pub(super) enum Ending {
 const SPAN: u64 = 1 << 40;
 
 impl Services {
-    pub(super) fn new(specs: Vec<Spec>, notify: Option<String>) -> Self {
+    pub(super) fn new(specs: Vec<Spec>, rules: Vec<Rule>, notify: Option<String>) -> Self {
         let mut services = Self {
             members: Vec::new(),
             retiring: Vec::new(),
+            rules: Vec::new(),
+            commands: Vec::new(),
             order: Order::default(),
             next: 0,
             notify,
@@ -74,6 +79,7 @@ impl Services {
             let member = services.member(spec);
             services.members.push(member);
         }
+        services.rule(rules);
         services
     }
 
@@ -107,10 +113,18 @@ impl Services {
         self.members.iter().map(|member| &member.service)
     }
 
+    /// All of which anything may run.
+    fn all(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter().chain(&self.retiring).chain(&self.commands)
+    }
+
+    fn all_mut(&mut self) -> impl Iterator<Item = &mut Member> {
+        self.members.iter_mut().chain(&mut self.retiring).chain(&mut self.commands)
+    }
+
     /// The service that an instance is of.
     fn of(&mut self, instance: Instance) -> Option<&mut Service> {
-        let mut all = self.members.iter_mut().chain(&mut self.retiring);
-        let member = all.find(|member| member.number == instance.0 / SPAN);
+        let member = self.all_mut().find(|member| member.number == instance.0 / SPAN);
         member.map(|member| &mut member.service)
     }
 
@@ -144,6 +158,10 @@ impl Services {
         if request == Request::Stop {
             return self.end(Ending::Request, shared);
         }
+        let of_rules = self.commands.iter_mut().filter(|it| which.is_none() && it.is_on());
+        for command in of_rules.filter(|_| request != Request::Build) {
+            command.service.tell(Event::Requested(request), shared);
+        }
         // Changes wait for what has not begun as well.
         let is_early = matches!(request, Request::Pause | Request::Resume);
         for (number, member) in self.members.iter_mut().enumerate() {
@@ -168,20 +186,6 @@ impl Services {
             }
             _ => None,
         }
-    }
-
-    /// The tree settled on other content.
-    pub(super) fn changed(&mut self, changes: &[Change], noticed: Noticed, shared: &mut Shared) {
-        for member in self.members.iter_mut().filter(|member| !member.is_over()) {
-            let own = member.service.own(changes);
-            match (own.is_empty(), member.has_begun) {
-                (true, _) => {}
-                (false, true) => member.service.changed(&own, noticed, shared),
-                // It will begin with the tree as it is then.
-                (false, false) => member.has_changed = true,
-            }
-        }
-        self.advance(shared);
     }
 
     /// Does what a signal asks for: what it means is up to each service.
@@ -210,10 +214,9 @@ impl Services {
     /// want to wait for that.
     fn end(&mut self, ending: Ending, shared: &mut Shared) {
         let now = Instant::now();
-        let all = self.members.iter().chain(&self.retiring);
-        let mut told = all.filter(|member| member.is_ending && self.ending.is_some());
-        let is_same = told.any(|member| member.service.engine.was_just_interrupted(now));
-        if is_same {
+        let is_told_again =
+            |it: &Member| it.is_ending && it.service.engine.was_just_interrupted(now);
+        if self.ending.is_some() && self.all().any(is_told_again) {
             return;
         }
         if let Ending::Signal(signal) = ending {
@@ -222,8 +225,7 @@ impl Services {
             shared.log.write(line.with("signal", name));
         }
         if self.ending.replace(ending).is_some() {
-            let all = self.members.iter_mut().chain(&mut self.retiring);
-            for member in all.filter(|member| !member.is_over()) {
+            for member in self.all_mut().filter(|member| !member.is_over()) {
                 member.end(ending, shared);
             }
         }
@@ -253,8 +255,22 @@ impl Services {
                 }
             }
             self.look_for_essential(shared);
+            self.advance_commands(shared);
             if !has_moved {
                 return;
+            }
+        }
+    }
+
+    /// What rules run depends on nothing, and is of no use without what runs.
+    fn advance_commands(&mut self, shared: &mut Shared) {
+        let is_over = self.members.iter().all(Member::is_over);
+        let ending = self.ending.or(is_over.then_some(Ending::Request));
+        for command in self.commands.iter_mut().filter(|command| !command.is_over()) {
+            match ending {
+                Some(ending) if !command.is_ending => command.end(ending, shared),
+                None if self.has_watched && !command.has_begun => command.begin(shared),
+                _ => {}
             }
         }
     }
@@ -295,7 +311,7 @@ impl Services {
 
     /// The status to end with, once all is over.
     pub(super) fn ended(&self) -> Option<i32> {
-        if !self.members.iter().chain(&self.retiring).all(Member::is_over) {
+        if !self.all().all(Member::is_over) {
             return None;
         }
         // What never began has not failed, unless nothing has begun.
@@ -325,15 +341,14 @@ impl Services {
 
     /// When something is due.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let all = self.members.iter().chain(&self.retiring);
         let on_trial = self.members.iter().filter(|member| member.fallback.is_some());
         let trials = on_trial.filter_map(|member| member.service.trial_deadline());
-        all.filter_map(|member| member.service.deadline()).chain(trials).min()
+        self.all().filter_map(|member| member.service.deadline()).chain(trials).min()
     }
 
     /// Does what is due.
     pub(super) fn tick(&mut self, shared: &mut Shared) {
-        for member in self.members.iter_mut().chain(&mut self.retiring) {
+        for member in self.all_mut() {
             member.service.tick(shared);
         }
         self.advance(shared);
@@ -341,8 +356,7 @@ impl Services {
 
     /// Whether an instance is being stopped.
     pub(super) fn is_stopping(&self) -> bool {
-        let mut all = self.members.iter().chain(&self.retiring);
-        all.any(|member| !member.service.stopping.is_empty())
+        self.all().any(|member| !member.service.stopping.is_empty())
     }
 
     /// What came of a smoke test, when stakeout ends with this status.
@@ -354,7 +368,7 @@ impl Services {
 
 impl Member {
     /// Whether it was told to begin, and not to end.
-    fn is_on(&self) -> bool {
+    pub(super) fn is_on(&self) -> bool {
         self.has_begun && !self.is_over()
     }
 

@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::Shared;
+use super::rules::Rule;
 use super::service::{Service, Spec};
 use super::services::{Ending, Member, Services};
 use crate::control::BuildResult;
@@ -26,9 +27,12 @@ const TRIAL: Duration = Duration::from_secs(2);
 
 impl Services {
     /// What another configuration says. What it says nothing else of goes on as it is.
-    pub(super) fn configure(&mut self, specs: Vec<Spec>, shared: &mut Shared) {
+    pub(super) fn configure(&mut self, specs: Vec<Spec>, rules: Vec<Rule>, shared: &mut Shared) {
         if self.ending.is_some() {
             return;
+        }
+        for gone in self.rule(rules) {
+            self.retire(gone, shared);
         }
         let mut before = std::mem::take(&mut self.members);
         self.order = Order::new(specs.iter().map(|spec| spec.needs.clone()).collect());

@@ -67,6 +67,8 @@ kinds! {
     WatchingFailed = "watching_failed",
     /// The tree settled on other content.
     Changed = "changed",
+    /// A rule decides what some changes lead to.
+    Rule = "rule",
     /// A path changes again and again because of what is started.
     Echo = "echo",
     /// Paths cannot be read.

@@ -15,6 +15,7 @@ mod identity;
 mod log;
 mod pid1;
 mod restarting;
+mod rules;
 mod scan;
 mod services;
 mod serving;

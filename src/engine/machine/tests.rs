@@ -8,7 +8,7 @@ mod ruled;
 use std::time::Duration;
 
 use super::*;
-use crate::engine::{Exit, Failure, NotStarted, Note, OnBusy, OnChange, Restart};
+use crate::engine::{Exit, NotStarted, Note, OnBusy, OnChange, Restart};
 
 const TIMEOUT: Duration = Duration::from_secs(8);
 const TERM: i32 = 15;
