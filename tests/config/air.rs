@@ -56,6 +56,9 @@ const EXTS: &str = r#"exts = ["go", "tpl", "tmpl", "html"]"#;
 const EXCLUDE: &str = r#"exclude = ["/assets/", "/tmp/", "/vendor/", "/testdata/", "*_test?go*"]"#;
 const BUILD: &str = r#"build = ["go build -o ./tmp/main ."]"#;
 const RUN: &str = r#"run = ["./tmp/main"]"#;
+/// What they are where a rule may be about files that are none of the program's.
+const DIRECTORIES: &str = r#"exclude = ["/assets/", "/tmp/", "/vendor/", "/testdata/"]"#;
+const OWN: &str = r#"watch = { include = ["*.go", "*.tpl", "*.tmpl", "*.html"], exclude = ["/assets/", "/tmp/", "/vendor/", "/testdata/", "*_test?go*"] }"#;
 const RULE: [&str; 2] = ["[rule.rule-1]", r#"action = "run""#];
 
 const ROWS: &[Row] = &[
@@ -313,11 +316,15 @@ fn every_key_means_what_it_meant_or_is_named() {
         let Import { config, passed_over } = import(given);
         let with = lines(&config);
         let mut expected = without.clone();
-        for line in *takes {
+        let (taken, added) = match given.contains("[[build.rules]]") {
+            true => (&[EXTS, EXCLUDE][..], &[DIRECTORIES, OWN][..]),
+            false => (&[][..], &[][..]),
+        };
+        for line in takes.iter().chain(taken) {
             let index = expected.iter().position(|other| other == line);
             expected.remove(index.unwrap_or_else(|| panic!("{given}: no {line} in {without:?}")));
         }
-        expected.extend(adds.iter().map(|&line| line.to_owned()));
+        expected.extend(adds.iter().chain(added).map(|&line| line.to_owned()));
         let sorted = |mut lines: Vec<String>| {
             lines.sort();
             lines
@@ -336,6 +343,31 @@ fn every_key_has_a_row() {
     assert_eq!(without, [""; 0]);
     let unknown = ROWS.iter().filter(|row| !air::names().any(|name| name == row.key));
     assert_eq!(unknown.map(|row| row.key).collect::<Vec<_>>(), [""; 0]);
+}
+
+#[test]
+fn rules_are_about_files_that_the_program_is_not_about() {
+    let text = "
+        [build]
+        include_dir = ['cmd', 'api']
+        include_ext = ['go']
+        include_file = ['go.mod']
+        exclude_dir = ['assets', 'node_modules']
+        [[build.rules]]
+        cmd = 'make'
+        include_dir = ['assets/css', 'api/proto']
+        include_ext = ['css', 'proto']
+        include_file = ['buf.yaml']
+    ";
+    let lines = lines(&import(text).config);
+    for line in [
+        r#"paths = ["cmd", "api", "go.mod", "assets/css", "buf.yaml"]"#,
+        r#"exclude = ["/node_modules/", "/tmp/", "/testdata/"]"#,
+        r#"watch = { include = ["/cmd/**/*.go", "/api/**/*.go", "/go.mod"], exclude = ["/assets/", "/node_modules/", "/tmp/", "/testdata/", "*_test?go*", "!/go.mod"] }"#,
+        r#"match = ["/assets/css/**/*.css", "/assets/css/**/*.proto", "/api/proto/**/*.css", "/api/proto/**/*.proto", "/buf.yaml"]"#,
+    ] {
+        assert!(lines.iter().any(|other| other == line), "no {line} in {lines:#?}");
+    }
 }
 
 #[test]

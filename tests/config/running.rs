@@ -184,7 +184,7 @@ fn mistakes_are_told_all_at_once_and_nothing_runs() {
 #[test]
 fn what_is_not_there_yet_is_refused_with_what_to_do() {
     let refused = [
-        ("[rule.a]\nmatch = 'x'\naction = 'ignore'\n", "rules are not followed yet"),
+        ("[rule.a]\nmatch = 'x'\naction = 'reload-browser'\n", "browsers are not told"),
         ("[watch]\nfollow-symlinks = true\n", "links"),
     ];
     for (text, says) in refused {

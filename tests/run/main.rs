@@ -11,6 +11,7 @@ mod crowds;
 mod descendants;
 mod ending;
 mod git;
+mod go;
 mod identity;
 mod log;
 mod pid1;

@@ -5,6 +5,7 @@
 //! SIGTERM and some time instead of a kill at once, 100 ms of quiet instead of a second.
 //! docs/air.md has the table.
 
+mod files;
 mod globs;
 mod keys;
 mod project;

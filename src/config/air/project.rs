@@ -4,11 +4,10 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::super::keys::{OUTPUT, SERVICE, WATCH};
-use super::super::model::{Action, Config, Given, Kind, Named, Place, Rule, Service, Setting};
+use super::super::model::{Config, Given, Named, Place, Service, Setting};
 use super::super::options::Options;
 use super::super::problem::Problem;
-use super::super::value::Node;
-use super::values::{self, Values};
+use super::values::Values;
 use super::{super::keys::Key, globs};
 
 /// How the service is called.
@@ -18,13 +17,15 @@ const NAME: &str = "app";
 const LEAST_INTERVAL: u64 = 500;
 
 pub(super) struct Project<'v, 'a> {
-    values: &'v mut Values<'a>,
+    pub(super) values: &'v mut Values<'a>,
     options: &'v Options,
     /// As paths are shown; empty where it is the working directory.
-    root: String,
-    tmp: String,
-    config: Config,
+    pub(super) root: String,
+    pub(super) tmp: String,
+    pub(super) config: Config,
     service: Vec<Setting>,
+    /// Which changes are the service's own, where rules are about others.
+    pub(super) filter: Vec<Setting>,
 }
 
 impl<'v, 'a> Project<'v, 'a> {
@@ -34,8 +35,8 @@ impl<'v, 'a> Project<'v, 'a> {
         };
         let root = globs::below("", &text("root", "."));
         let tmp = text("tmp_dir", "tmp");
-        let (config, service) = (Config::default(), Vec::new());
-        Self { values, options, root, tmp, config, service }
+        let (config, service, filter) = (Config::default(), Vec::new(), Vec::new());
+        Self { values, options, root, tmp, config, service, filter }
     }
 
     pub fn config(mut self) -> Config {
@@ -45,82 +46,15 @@ impl<'v, 'a> Project<'v, 'a> {
         self.running();
         self.stopping();
         self.showing();
-        self.rules();
         let name = Named { value: NAME.to_owned(), place: Place(0..0) };
         self.config.services.push(Service {
             name,
             settings: self.service,
             depends_on: Vec::new(),
             essential: None,
-            filter: Vec::new(),
+            filter: self.filter,
         });
         self.config
-    }
-
-    /// Which files count.
-    fn files(&mut self) {
-        let list = |values: &Values<'_>, name: &str, default: &[&str]| match values.texts(name) {
-            Some(given) => (given.value, given.at),
-            None => (default.iter().map(|&text| text.to_owned()).collect(), 0..0),
-        };
-        let (directories, directories_at) = list(self.values, "build.include_dir", &[]);
-        let (files, files_at) = list(self.values, "build.include_file", &[]);
-        let (exts, exts_at) =
-            list(self.values, "build.include_ext", &["go", "tpl", "tmpl", "html"]);
-        let default = ["assets", &self.tmp, "vendor", "testdata"];
-        let (mut excluded, excluded_at) = list(self.values, "build.exclude_dir", &default);
-        if excluded == ["assets", "tmp", "vendor", "testdata"] {
-            excluded[1].clone_from(&self.tmp);
-        }
-        let testdata = self.values.text("testdata_dir").map(|given| given.value);
-        excluded.push(self.tmp.clone());
-        excluded.push(testdata.unwrap_or("testdata".into()));
-
-        let is_all = exts.iter().any(|ext| ext == "*");
-        let below = |path: &String| globs::below(&self.root, path);
-        let files: Vec<String> = files.iter().map(below).collect();
-        let mut paths: Vec<String> = directories.iter().map(below).collect();
-        let mut exclude: Vec<String> = Vec::new();
-        let excluded = excluded.iter().map(below).filter(|path| !path.is_empty());
-        exclude.extend(excluded.map(|path| globs::directory(&path)));
-        let excluded = self.values.texts("build.exclude_file").map_or(Vec::new(), |g| g.value);
-        exclude.extend(excluded.iter().map(|path| globs::exactly(&below(path))));
-        let (regexes, _) = list(self.values, "build.exclude_regex", &["_test.go"]);
-        for regex in regexes.iter().filter(|regex| !regex.is_empty()) {
-            match globs::of_regex(regex) {
-                Some(globs) => exclude.extend(globs),
-                None => self.values.pass_over(&format!("build.exclude_regex {regex:?}")),
-            }
-        }
-        // Who names a file wants it, whatever .gitignore says of it.
-        exclude.extend(files.iter().map(|path| format!("!{}", globs::exactly(path))));
-        let mut unique: Vec<String> = Vec::new();
-        for glob in exclude {
-            if !unique.contains(&glob) {
-                unique.push(glob);
-            }
-        }
-
-        let mut include = Vec::new();
-        match directories.is_empty() {
-            true if !is_all => include = files.iter().map(|path| globs::exactly(path)).collect(),
-            true => {}
-            false => paths.extend(files),
-        }
-        if directories.is_empty() && !self.root.is_empty() {
-            paths.push(self.root.clone());
-        }
-        self.watch("paths", paths, directories_at);
-        if !is_all {
-            let exts = exts.iter().map(|ext| ext.trim_start_matches('.').to_owned());
-            self.watch("exts", exts.filter(|ext| !ext.is_empty()).collect(), exts_at);
-        }
-        self.watch("include", include, files_at);
-        self.watch("exclude", unique, excluded_at);
-        if let Some(follow) = self.values.flag("build.follow_symlink").filter(|f| f.value) {
-            let place = Place(follow.at);
-            self.config.follow_symlinks = Some(Named { value: follow.value, place });
-        }
     }
 
     /// How it is looked for changes.
@@ -210,70 +144,7 @@ impl<'v, 'a> Project<'v, 'a> {
         }
     }
 
-    fn rules(&mut self) {
-        for (index, rule) in self.values.rules().into_iter().enumerate() {
-            if let Some(rule) = self.rule(index, rule) {
-                self.config.rules.push(rule);
-            }
-        }
-    }
-
-    fn rule(&mut self, index: usize, rule: &Node) -> Option<Rule> {
-        let texts = |key: &str| {
-            let given = values::of_rule(rule, key).and_then(values::texts);
-            given.map_or(Vec::new(), |given| given.value)
-        };
-        let directories = texts("include_dir");
-        let exts = texts("include_ext");
-        let files = texts("include_file");
-        let below = |path: &String| globs::below(&self.root, path);
-        let suffixes: Vec<String> = match exts.is_empty() || exts.iter().any(|ext| ext == "*") {
-            true => vec!["**".into()],
-            false => exts.iter().map(|ext| format!("*.{}", ext.trim_start_matches('.'))).collect(),
-        };
-        let mut matched: Vec<String> = Vec::new();
-        match directories.is_empty() {
-            true if !exts.is_empty() => matched = suffixes,
-            true => {}
-            false => {
-                for directory in directories.iter().map(below) {
-                    let globs = suffixes.iter().map(|suffix| match suffix.as_str() {
-                        "**" => format!("{}**", globs::directory(&directory)),
-                        suffix => format!("{}**/{suffix}", globs::directory(&directory)),
-                    });
-                    matched.extend(globs);
-                }
-            }
-        }
-        matched.extend(files.iter().map(|path| globs::exactly(&below(path))));
-        for regex in texts("exclude_regex") {
-            match globs::of_regex(&regex) {
-                Some(globs) => matched.extend(globs.into_iter().map(|glob| format!("!{glob}"))),
-                None => self.values.pass_over(&format!("build.rules.exclude_regex {regex:?}")),
-            }
-        }
-        let command = values::of_rule(rule, "cmd").and_then(values::text);
-        let mut missing = |what: &str| self.values.problems.push(Problem::new(&rule.at, what));
-        if directories.is_empty() && exts.is_empty() && files.is_empty() {
-            missing("a rule needs `include_dir`, `include_ext` or `include_file`");
-        }
-        let Some(command) = command else {
-            missing("a rule needs `cmd`");
-            return None;
-        };
-        let name = values::of_rule(rule, "name").and_then(values::text);
-        let name = name.map(|name| name.value).filter(|name| !name.is_empty());
-        let name = name.unwrap_or_else(|| format!("rule-{}", index + 1));
-        let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
-        Some(Rule {
-            name: Named { value: name.chars().map(plain).collect(), place: Place(rule.at.clone()) },
-            globs: matched,
-            kinds: Kind::ALL.map(|(_, kind)| kind).to_vec(),
-            action: Action::Run(command.value),
-        })
-    }
-
-    fn watch(&mut self, key: &str, values: Vec<String>, at: Range<usize>) {
+    pub(super) fn watch(&mut self, key: &str, values: Vec<String>, at: Range<usize>) {
         if !values.is_empty() {
             let setting = self.setting(WATCH, key, Given::Many(values), at);
             self.config.watch.extend(setting);
@@ -293,7 +164,7 @@ impl<'v, 'a> Project<'v, 'a> {
     }
 
     /// A setting, if the option takes its values.
-    fn setting(
+    pub(super) fn setting(
         &mut self,
         keys: &'static [Key],
         key: &str,
