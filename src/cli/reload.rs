@@ -7,7 +7,7 @@ use super::Failure;
 use super::args;
 use super::effective::Source;
 use super::run::{Options, assemble, plan, rules};
-use super::setup::{Sockets, specs, timing};
+use super::setup::{Sockets, shown, specs, timing};
 use crate::config::find;
 use crate::dispatch::Configuration;
 use crate::scan::{Scanner, reason};
@@ -97,6 +97,7 @@ impl Reload {
             services,
             rules,
             watch: scanner.map(|it| (it, timing(&options.general))),
+            shown: shown(&options.general),
         })
     }
 }

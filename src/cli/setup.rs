@@ -15,7 +15,7 @@ use super::args::{self, Cli};
 use super::choice::{Choice, split_list};
 use super::{env_file, on_change};
 use crate::control::Server;
-use crate::dispatch::{Setup, Spec, Step};
+use crate::dispatch::{Setup, Shown, Spec, Step};
 use crate::engine::{OnBusy, OnChange, Policy, Restart};
 use crate::process::routing::Routing;
 use crate::process::{Address, Program, Socket, Stdin};
@@ -72,10 +72,19 @@ pub fn setup(
         services: specs(runs, sockets)?,
         rules: Vec::new(),
         timing: timing(cli),
-        clear: cli.output.clear && termios::isatty(stdio::stderr()),
+        shown: shown(cli),
         control,
         follow: None,
     })
+}
+
+/// What is shown.
+pub fn shown(cli: &Cli) -> Shown {
+    Shown {
+        level: cli.output.level(),
+        style: cli.output.style(),
+        clear: cli.output.clear && termios::isatty(stdio::stderr()),
+    }
 }
 
 /// When to look.

@@ -12,7 +12,7 @@ use super::service::Spec;
 use super::{Board, Dispatcher, Message};
 use crate::engine::Event;
 use crate::scan::Scanner;
-use crate::ui::{Kind, Line, text};
+use crate::ui::{Kind, Level, Line, Style, text};
 use crate::watch::{Report, Timing, Watching, watch};
 
 /// What a configuration says.
@@ -24,6 +24,19 @@ pub struct Configuration {
     pub rules: Vec<Rule>,
     /// What is watched and how, if that is another than before.
     pub watch: Option<(Scanner, Timing)>,
+    /// What is shown.
+    pub shown: Shown,
+}
+
+/// What is shown, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown {
+    /// Lines up to this level.
+    pub level: Level,
+    /// How they look.
+    pub style: Style,
+    /// Whether to clear the terminal on each change.
+    pub clear: bool,
 }
 
 /// Looks whether there is another configuration; gives it, or a sentence on why it cannot be.
@@ -115,13 +128,15 @@ impl Dispatcher {
 
     /// Does what another configuration says.
     pub(super) fn configure(&mut self, new: Result<Configuration, String>) {
-        let Configuration { services, rules, watch } = match new {
+        let Configuration { services, rules, watch, shown } = match new {
             Ok(new) => new,
             Err(why) => {
                 let line = format!("{why}\nthe configuration before still holds");
                 return self.shared.log.write(Line::problem(Kind::Configured, line));
             }
         };
+        self.shared.log.restyle(shown.level, shown.style);
+        self.clear = shown.clear;
         let line = "the configuration file was read again";
         self.shared.log.write(Line::event(Kind::Configured, line));
         if let Some((scanner, timing)) = watch {

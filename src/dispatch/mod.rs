@@ -37,7 +37,7 @@ mod words;
 
 use board::Board;
 use configure::Watcher;
-pub use configure::{Configuration, Follow};
+pub use configure::{Configuration, Follow, Shown};
 use record::Noticed;
 pub use rules::{Effect, Rule};
 pub use service::Spec;
@@ -54,8 +54,8 @@ pub struct Setup {
     pub rules: Vec<Rule>,
     /// When to look.
     pub timing: Timing,
-    /// Whether to clear the terminal on each change.
-    pub clear: bool,
+    /// What is shown, and how.
+    pub shown: Shown,
     /// Where requests are taken.
     pub control: Option<Server>,
     /// Tells of another configuration, if there can be one.
@@ -121,7 +121,7 @@ impl Dispatcher {
     /// # Errors
     /// When threads or signal handlers cannot be made.
     pub fn new(setup: Setup, log: Log) -> io::Result<Self> {
-        let Setup { services, rules, timing, clear, control, follow } = setup;
+        let Setup { services, rules, timing, shown, control, follow } = setup;
         let (sender, messages) = mpsc::channel();
         let follow_sender = sender.clone();
         let signal_sender = sender.clone();
@@ -150,7 +150,7 @@ impl Dispatcher {
             watcher: None,
             next_watcher: None,
             watchers: 0,
-            clear,
+            clear: shown.clear,
             services,
             shared: Shared { children, log, sender },
             messages,

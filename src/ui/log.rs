@@ -5,7 +5,6 @@
 //! not fit into its queue are dropped and counted.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread;
@@ -21,7 +20,7 @@ pub struct Log {
     most: Level,
     style: Style,
     lines: SyncSender<String>,
-    dropped: Arc<AtomicUsize>,
+    dropped: AtomicUsize,
     finished: Receiver<()>,
 }
 
@@ -39,25 +38,19 @@ impl Log {
     pub fn new(most: Level, style: Style) -> io::Result<Self> {
         let (lines, queue) = mpsc::sync_channel::<String>(QUEUE);
         let (finish, finished) = mpsc::channel();
-        let dropped = Arc::new(AtomicUsize::new(0));
-        let counter = Arc::clone(&dropped);
         thread::Builder::new().name("log".into()).spawn(move || {
-            for mut text in queue {
-                match counter.swap(0, Ordering::Relaxed) {
-                    0 => {}
-                    lost => {
-                        let line =
-                            Line::problem(Kind::Lost, format!("{lost} lines were lost here"))
-                                .with("count", lost);
-                        text += &style.render(&line, SystemTime::now());
-                    }
-                }
+            for text in queue {
                 // Nobody may be there to read it; the program goes on all the same.
                 _ = write_all(rustix::stdio::stderr(), text.as_bytes());
             }
             _ = finish.send(());
         })?;
-        Ok(Self { most, style, lines, dropped, finished })
+        Ok(Self { most, style, lines, dropped: AtomicUsize::new(0), finished })
+    }
+
+    /// From now on, shows lines up to this level, in this style.
+    pub fn restyle(&mut self, most: Level, style: Style) {
+        (self.most, self.style) = (most, style);
     }
 
     /// Writes one line.
@@ -91,14 +84,28 @@ impl Log {
         }
     }
 
-    fn queue(&self, text: String) {
-        if self.lines.try_send(text).is_err() {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+    fn queue(&self, mut text: String) {
+        let lost = self.dropped.swap(0, Ordering::Relaxed);
+        if lost > 0 {
+            text.insert_str(0, &self.lost(lost));
         }
+        if self.lines.try_send(text).is_err() {
+            self.dropped.fetch_add(lost + 1, Ordering::Relaxed);
+        }
+    }
+
+    fn lost(&self, count: usize) -> String {
+        let line = Line::problem(Kind::Lost, format!("{count} lines were lost here"));
+        self.style.render(&line.with("count", count), SystemTime::now())
     }
 
     /// Waits a moment until everything is written.
     pub fn finish(self) {
+        let lost = self.dropped.swap(0, Ordering::Relaxed);
+        if lost > 0 {
+            // In vain, if the queue is as full as before.
+            _ = self.lines.try_send(self.lost(lost));
+        }
         drop(self.lines);
         _ = self.finished.recv_timeout(FAREWELL);
     }

@@ -224,3 +224,23 @@ fn what_came_through_a_pipe_is_not_read_again() {
     session.terminate();
     assert_eq!(session.seen("starting"), 2, "{}", session.output());
 }
+
+#[test]
+fn what_is_shown_can_be_another_without_a_restart() {
+    let tree = Tree::new(&[("a", "1")]);
+    let file = |output: &str| format!("[service.a]\nrun = 'sleep 1000'\n[output]\n{output}");
+    let mut session = start(&tree, &file(""));
+    session.wait_for("starting");
+    tree.save_by_rename("stakeout.toml", &file("log-format = 'json'\nverbose = true\n"));
+    let line = session.wait_for("the configuration file was read again");
+    assert!(line.starts_with('{'), "{line}");
+    tree.save_by_rename("stakeout.toml", &file("quiet = true\n"));
+    tree.save_by_rename("stakeout.toml", &file("run = 'x'\n"));
+    let line = session.wait_for("unknown key");
+    assert!(line.starts_with('{'), "a mistake changes nothing: {line}");
+    tree.save_by_rename("stakeout.toml", &file("log-time = true\n"));
+    let line = session.wait_for("the configuration file was read again");
+    assert!(line.contains("Z stakeout: "), "{line}");
+    session.terminate();
+    assert_eq!(session.seen("configured otherwise"), 0, "{}", session.output());
+}
