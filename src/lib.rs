@@ -13,3 +13,4 @@ pub mod scan;
 pub mod tree;
 pub mod ui;
 pub mod watch;
+pub mod web;

@@ -10,6 +10,7 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, ValueEnum};
 
+use super::browsers::Browsers;
 use super::choice::Choice;
 use super::diff::Diff;
 use super::generate::Completions;
@@ -129,6 +130,9 @@ pub struct Cli {
 
     #[command(flatten)]
     pub serving: Serving,
+
+    #[command(flatten)]
+    pub browsers: Browsers,
 
     /// Start only after the first change
     #[arg(

@@ -129,6 +129,7 @@ impl Effective {
             let lines = from_file(write::rule(rule)).collect();
             sections.push(section("rule", Some(rule.name.value.clone()), lines));
         }
+        sections.push(section("proxy", None, lines(config::PROXY, &general, None)));
         sections.push(section("output", None, lines(config::OUTPUT, &general, None)));
         Ok(Self { source, sections })
     }

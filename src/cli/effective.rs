@@ -195,8 +195,9 @@ impl Source {
         &'a self,
         service: Option<&'a Service>,
     ) -> impl Iterator<Item = &'a Setting> {
-        let Config { watch, output, .. } = &self.config;
-        watch.iter().chain(output).chain(service.into_iter().flat_map(|service| &service.settings))
+        let Config { watch, proxy, output, .. } = &self.config;
+        let general = watch.iter().chain(proxy).chain(output);
+        general.chain(service.into_iter().flat_map(|service| &service.settings))
     }
 
     /// Globs for the file itself, where it may be below what is watched: as it is shown there,

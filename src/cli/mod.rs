@@ -1,7 +1,8 @@
-//! The command line: what can be typed (`args`; `choice`, `on_change`, `serving` and `output` are
-//! parts of it), what it means (`setup`), and one file for each subcommand.
+//! The command line: what can be typed (`args`; `choice`, `on_change`, `serving`, `browsers` and
+//! `output` are parts of it), what it means (`setup`), and one file for each subcommand.
 
 mod args;
+mod browsers;
 mod choice;
 mod config;
 mod diff;

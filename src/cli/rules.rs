@@ -46,7 +46,11 @@ fn compile(rule: &Written, runs: &[Run], cli: &Cli) -> anyhow::Result<Rule> {
         Action::Run(command) => {
             Effect::Run(Box::new(setup::of_rule(cli, &rule.name.value, command)?))
         }
-        Action::Ignore | Action::ReloadBrowser => Effect::Ignore,
+        Action::ReloadBrowser if cli.browsers.proxy.is_empty() => {
+            bail!("no browser could be told: give `routes` in [proxy], for example \"8080=3000\"")
+        }
+        Action::ReloadBrowser => Effect::Reload,
+        Action::Ignore => Effect::Ignore,
     };
     Ok(Rule {
         name: rule.name.value.clone(),

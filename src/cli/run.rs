@@ -9,7 +9,7 @@ use super::args::{self, Cli, Typed};
 use super::effective::{Source, filter, is_essential, says_of};
 use super::reload::Reload;
 use super::setup::{Run, Sockets};
-use super::{Failure, setup};
+use super::{Failure, browsers, setup};
 use crate::config::Service;
 use crate::control::{Place, Server};
 use crate::dispatch::{Dispatcher, Follow, Rule};
@@ -34,6 +34,8 @@ pub fn run(words: &[OsString], typed: Typed) -> Result<u8, Failure> {
     let mut sockets = Sockets::default();
     let mut what =
         setup::setup(cli, &options.runs, &mut sockets, control).map_err(Failure::usage)?;
+    what.web = setup::web(cli, &options.runs).map_err(Failure::usage)?;
+    what.web.iter().flat_map(browsers::lines).for_each(|line| log.write(line));
     // A plain init watches nothing, and what came through a pipe does not come again.
     let is_followed = |source: &Source| plan.is_some() && source.file.is_file();
     if let Some(source) = &source {

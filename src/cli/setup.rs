@@ -12,16 +12,18 @@ use rustix::fs::FileType;
 use rustix::{stdio, termios};
 
 use super::args::{self, Cli};
+use super::browsers::Browsers;
 use super::choice::{Choice, split_list};
 use super::{env_file, on_change};
 use crate::control::Server;
-use crate::dispatch::{Setup, Shown, Spec, Step};
+use crate::dispatch::{Setup, Shown, Spec, Step, Web};
 use crate::engine::{OnBusy, OnChange, Policy, Restart};
 use crate::process::routing::Routing;
-use crate::process::{Address, Program, Socket, Stdin};
+use crate::process::{Address, Program, Socket, Stdin, listen_tcp};
 use crate::ready::Probe;
 use crate::scan::{Filter, GlobError, Plan, Root, Selection};
 use crate::watch::{Interval, Mode, Timing};
+use crate::web;
 
 /// What to scan, of these roots. `outputs` is left out as well.
 pub fn plan(roots: &[PathBuf], choice: &Choice, outputs: &[String]) -> Result<Plan, GlobError> {
@@ -74,8 +76,34 @@ pub fn setup(
         timing: timing(cli),
         shown: shown(cli),
         control,
+        web: None,
         follow: None,
     })
+}
+
+/// What browsers are shown, if an address is given for that.
+pub fn web(cli: &Cli, runs: &[Run]) -> anyhow::Result<Option<Web>> {
+    let Browsers { proxy, proxy_wait, proxy_service, http, allow_host } = &cli.browsers;
+    if proxy.is_empty() && http.is_none() {
+        return Ok(None);
+    }
+    if let Some(name) = proxy_service
+        && !runs.iter().any(|run| run.key == *name)
+    {
+        let names: Vec<&str> = runs.iter().map(|run| run.key.as_str()).collect();
+        bail!("--proxy-service: there is no service {name:?}, but {}", names.join(", "));
+    }
+    let open = |address: &String| listen_tcp(address).map_err(|error| anyhow!(error));
+    let proxies = proxy.iter().map(|route| Ok((open(&route.listen)?, route.upstream.clone())));
+    Ok(Some(Web {
+        setup: web::Setup {
+            proxies: proxies.collect::<anyhow::Result<_>>()?,
+            pages: http.as_ref().map(open).transpose()?,
+            patience: *proxy_wait,
+            hosts: allow_host.clone(),
+        },
+        service: proxy_service.clone().filter(|_| runs.len() > 1),
+    }))
 }
 
 /// What is shown.
@@ -106,11 +134,15 @@ pub fn specs(runs: &[Run], sockets: &mut Sockets) -> anyhow::Result<Vec<Spec>> {
 fn spec(run: &Run, sockets: &mut Sockets) -> anyhow::Result<Spec> {
     let cli = &run.cli;
     let command = command(cli)?;
+    // To be shown in a browser.
+    let keeps_output = !cli.browsers.proxy.is_empty();
     let program = match command.is_empty() {
         true if cli.no_watch => bail!("--no-watch has nothing to run; put a command after `--`"),
         true => None,
-        // Its lines are marked, so it writes into a pipe as a step does.
-        false if run.name.is_some() => Some(program(cli, &command)?.with(&colours())?),
+        // Its lines are marked or kept, so it writes into a pipe as a step does.
+        false if run.name.is_some() || keeps_output => {
+            Some(program(cli, &command)?.with(&colours())?)
+        }
         false => Some(program(cli, &command)?),
     };
     if cli.on_change.handover {
@@ -134,6 +166,7 @@ fn spec(run: &Run, sockets: &mut Sockets) -> anyhow::Result<Spec> {
         takes_notices: takes_notices(cli),
         watchdog: cli.serving.watchdog,
         checks: None,
+        keeps_output,
         policy: Policy {
             exit_with_child: cli.exit_with_child || cli.no_watch || run.is_essential,
             ..policy(cli, program.is_some(), steps.len())
@@ -248,6 +281,7 @@ pub fn of_rule(cli: &Cli, name: &str, command: &str) -> anyhow::Result<Spec> {
         takes_notices: false,
         watchdog: None,
         checks: None,
+        keeps_output: false,
         policy: Policy {
             on_busy: OnBusy::Queue,
             on_change: OnChange::Build,

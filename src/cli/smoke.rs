@@ -90,6 +90,7 @@ pub fn smoke(smoke: &Smoke) -> Result<u8, Failure> {
     let steps = setup::checks(cli, &smoke.check).map_err(Failure::usage)?;
     let mut what =
         setup::setup(cli, &runs, &mut Sockets::default(), control).map_err(Failure::usage)?;
+    what.services[0].keeps_output = true;
     what.services[0].checks = Some(Checks { steps, timeout: smoke.check_timeout });
     let (status, report) = Dispatcher::new(what, log)?.run(None)?;
     let Some(report) = report else { return Ok(status) };

@@ -90,6 +90,15 @@ pub const OUTPUT: &[Key] = &[
     one("color", "color"),
 ];
 
+/// What `[proxy]` may say.
+pub const PROXY: &[Key] = &[
+    many("routes", "proxy"),
+    one("wait", "proxy_wait"),
+    one("service", "proxy_service"),
+    one("http", "http"),
+    many("allow-hosts", "allow_host"),
+];
+
 /// What the `watch` of a service may say: which changes are its own.
 pub(super) const FILTER: &[Key] =
     &[many("include", "filter"), many("exclude", "ignore"), many("exts", "exts")];
@@ -100,7 +109,7 @@ pub(super) const BESIDE_SERVICE: &[&str] = &["depends-on", "essential", "watch"]
 pub(super) const RULE: &[&str] = &["match", "kinds", "action", "service", "signal", "run"];
 
 /// What there is at the top.
-pub(super) const SECTIONS: &[&str] = &["watch", "service", "rule", "output"];
+pub(super) const SECTIONS: &[&str] = &["watch", "service", "rule", "proxy", "output"];
 
 impl Key {
     /// The key of a section with this name.
@@ -110,7 +119,8 @@ impl Key {
 
     /// The keys of all sections, with the section's name.
     pub(super) fn all() -> impl Iterator<Item = (&'static str, &'static Key)> {
-        let sections = [("watch", WATCH), ("service.NAME", SERVICE), ("output", OUTPUT)];
+        let sections =
+            [("watch", WATCH), ("service.NAME", SERVICE), ("proxy", PROXY), ("output", OUTPUT)];
         sections.into_iter().flat_map(|(name, keys)| keys.iter().map(move |key| (name, key)))
     }
 }

@@ -23,7 +23,7 @@ mod value;
 pub mod write;
 mod yaml;
 
-pub use keys::{Key, OUTPUT, SERVICE, Shape, WATCH};
+pub use keys::{Key, OUTPUT, PROXY, SERVICE, Shape, WATCH};
 pub use model::{Action, Config, Given, Kind, Named, Place, Rule, Service, Setting};
 pub use not_yet::not_yet;
 pub use options::Options;

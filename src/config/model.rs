@@ -11,6 +11,8 @@ pub struct Config {
     pub watch: Vec<Setting>,
     /// Whether links are followed that lead out of the roots, if that is said.
     pub follow_symlinks: Option<Named<bool>>,
+    /// What browsers see.
+    pub proxy: Vec<Setting>,
     /// What is shown.
     pub output: Vec<Setting>,
     /// What runs, in the order of the file.

@@ -1,7 +1,7 @@
 //! What can be written and is not done yet. It is refused at the start, so that nobody waits for
 //! it; each of these goes when what it is about is there.
 
-use super::model::{Action, Config, Place};
+use super::model::{Config, Place};
 use super::problem::Problem;
 
 /// What a configuration asks for that is not there.
@@ -10,13 +10,6 @@ pub fn not_yet(config: &Config) -> Vec<Problem> {
     let mut refuse = |place: &Place, what: &str, instead: &str| {
         problems.push(Problem::new(&place.0, what).with_help(Some(instead.to_owned())));
     };
-    for rule in config.rules.iter().filter(|rule| rule.action == Action::ReloadBrowser) {
-        refuse(
-            &rule.name.place,
-            "browsers are not told to load a page again yet",
-            "leave the rule out, or have the page's own tool do it",
-        );
-    }
     if let Some(follow) = config.follow_symlinks.as_ref().filter(|follow| follow.value) {
         refuse(
             &follow.place,

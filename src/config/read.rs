@@ -70,6 +70,10 @@ impl Reader<'_> {
                         self.settings(entries, "[watch]", keys::WATCH, keys::BESIDE_WATCH);
                     config.follow_symlinks = self.flag(entries, "follow-symlinks");
                 }
+                "proxy" => {
+                    let entries = self.table(&entry.node, "[proxy]");
+                    config.proxy = self.settings(entries, "[proxy]", keys::PROXY, &[]);
+                }
                 "output" => {
                     let entries = self.table(&entry.node, "[output]");
                     config.output = self.settings(entries, "[output]", keys::OUTPUT, &[]);

@@ -24,6 +24,7 @@ pub fn schema(options: &Options) -> Value {
     service.insert("essential".into(), flag("Whether all others stop when it fails"));
     let filter = table("Which changes are its own", properties(keys::FILTER, options));
     service.insert("watch".into(), filter);
+    let proxy = table("What browsers see", properties(keys::PROXY, options));
     let output = table("What is shown", properties(keys::OUTPUT, options));
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -34,6 +35,7 @@ pub fn schema(options: &Options) -> Value {
             "watch": table("What is watched, and how", watch),
             "service": named("What runs, by name", table("A program", service)),
             "rule": named("What changes lead to: the first rule that matches decides", rule()),
+            "proxy": proxy,
             "output": output,
         },
     })

@@ -47,6 +47,7 @@ pub fn document(config: &Config, options: &Options) -> String {
     for one in &config.rules {
         sections.push((format!("rule.{}", name(&one.name.value)), alone(rule(one))));
     }
+    sections.push(("proxy".to_owned(), about(&config.proxy)));
     sections.push(("output".to_owned(), about(&config.output)));
     let mut text = String::new();
     for (section, lines) in sections.iter().filter(|(_, lines)| !lines.is_empty()) {

@@ -14,6 +14,6 @@ pub use place::{Place, candidates};
 pub use protocol::{Answer, Ask, Request};
 pub use server::{Call, Server};
 pub use status::{
-    Build, BuildResult, Changes, Program, Restarts, SCHEMA, Service, Silence, State, Status,
-    Watching,
+    Build, BuildResult, Builds, Cause, Changes, Histogram, Mount, Program, Restarts, SCHEMA,
+    Service, Silence, Start, State, Status, Trust, Watching,
 };

@@ -52,6 +52,18 @@ pub struct Service {
     pub program: Option<Program>,
     /// The last build that came to an end, if any.
     pub build: Option<Build>,
+    /// How many builds came to an end.
+    #[serde(default)]
+    pub builds: Builds,
+    /// The last starts, the newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recent: Vec<Start>,
+    /// How long changes took to be noticed, where that is known.
+    #[serde(default)]
+    pub detection: Histogram,
+    /// How long it took from a change until the program was ready again.
+    #[serde(default)]
+    pub restarting: Histogram,
 }
 
 /// What the program is doing. Of several services, the one that is further down counts.
@@ -117,6 +129,76 @@ pub struct Build {
     pub failure: Option<String>,
 }
 
+/// How many builds came to an end, and how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Builds {
+    /// All steps were done.
+    pub done: u64,
+    /// A step failed.
+    pub failed: u64,
+    /// It was stopped, for a newer one or for the end.
+    pub cancelled: u64,
+}
+
+/// One start of the program, and what took how long before it, as far as it was needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Start {
+    /// Of this generation.
+    pub generation: u64,
+    /// When, in seconds since 1970.
+    pub at: u64,
+    /// What led to it.
+    pub cause: Cause,
+    /// Until the change was noticed.
+    pub detect_ms: Option<u64>,
+    /// Until nothing changed any more.
+    pub settle_ms: Option<u64>,
+    /// To build.
+    pub build_ms: Option<u64>,
+    /// To stop what ran before.
+    pub stop_ms: Option<u64>,
+    /// Until the program was ready, if it was.
+    pub ready_ms: Option<u64>,
+}
+
+/// What leads to a start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// That stakeout was started.
+    #[default]
+    Begin,
+    /// A change of the tree.
+    Change,
+    /// That the program ended, or did not answer.
+    Failure,
+    /// Someone asked for it.
+    Request,
+}
+
+/// How often something took how long.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Histogram {
+    /// How often it took at most so long as [`Histogram::BOUNDS_MS`] says, but longer than the
+    /// bound before; the last counts what took longer than all.
+    pub counts: [u64; Histogram::BOUNDS_MS.len() + 1],
+    /// All together.
+    pub sum_ms: u64,
+}
+
+impl Histogram {
+    /// Milliseconds.
+    pub const BOUNDS_MS: [u64; 11] = [10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000];
+
+    /// It took so long once more.
+    pub fn add(&mut self, ms: u64) {
+        let bounds = Self::BOUNDS_MS.iter();
+        let place = bounds.take_while(|bound| ms > **bound).count();
+        self.counts[place] += 1;
+        self.sum_ms += ms;
+    }
+}
+
 /// What came of a build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -142,6 +224,36 @@ pub struct Watching {
     pub silent: Vec<Silence>,
     /// What cannot be read, by path.
     pub unreadable: Vec<String>,
+    /// What was found out of native events, by mount.
+    #[serde(default)]
+    pub mounts: Vec<Mount>,
+    /// How often was looked.
+    #[serde(default)]
+    pub looks: u64,
+    /// What that has cost, all together, in milliseconds of one core.
+    #[serde(default)]
+    pub looks_cpu_ms: u64,
+}
+
+/// What was found out of the native events of a mount.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Mount {
+    /// What showed it.
+    pub path: String,
+    /// What was found out.
+    pub trust: Trust,
+}
+
+/// How far native events are relied upon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trust {
+    /// Not at all: it is a share.
+    Share,
+    /// They say when to look.
+    Trusted,
+    /// Not any more: a change came without one.
+    Missed,
 }
 
 /// A root that does not answer.
@@ -177,6 +289,10 @@ impl Service {
             generation: services.iter().map(|it| it.generation).max().unwrap_or_default(),
             program: None,
             build: None,
+            builds: Builds::default(),
+            recent: Vec::new(),
+            detection: Histogram::default(),
+            restarting: Histogram::default(),
         }
     }
 

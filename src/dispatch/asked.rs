@@ -116,6 +116,10 @@ impl Service {
             generation: self.engine.generation().0,
             program: has_program.then(|| self.program_status()),
             build: self.record.build.clone(),
+            builds: self.record.builds,
+            recent: self.record.recent.iter().copied().collect(),
+            detection: self.record.detection,
+            restarting: self.record.restarting,
         }
     }
 

@@ -1,13 +1,14 @@
 //! What is known of watching, for whoever asks.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::control::{Changes, Silence, Watching};
+use crate::control::{Changes, Mount, Silence, Trust, Watching};
 use crate::tree::{Change, Entry};
 use crate::ui::{describe, text};
-use crate::watch::{Mode, Report, SAFETY_NET, Timing, TrustVerdict};
+use crate::watch::{Mode, Report, SAFETY_NET, Tally, Timing, TrustVerdict};
 
 /// What the watcher has said, as far as it still holds.
 #[derive(Debug, Default)]
@@ -20,6 +21,10 @@ pub(super) struct Board {
     /// Roots that do not answer, and since when.
     silent: BTreeMap<PathBuf, SystemTime>,
     unreadable: BTreeSet<PathBuf>,
+    /// What was found out of native events, by what showed it.
+    mounts: BTreeMap<PathBuf, Trust>,
+    /// What counts looks.
+    pub(super) tally: Arc<Tally>,
     /// Whether it was asked for to do without events; then it is not known what is a share.
     is_polling: bool,
     /// Whether a root is on a share, the clock of which is another one's.
@@ -53,8 +58,15 @@ impl Board {
                 self.silent.insert(path.clone(), since.unwrap_or(SystemTime::UNIX_EPOCH));
             }
             Report::Answers { path, .. } => _ = self.silent.remove(path),
-            Report::Trust { verdict, .. } => {
+            Report::Trust { path, verdict } => {
                 self.has_share |= matches!(verdict, TrustVerdict::Share | TrustVerdict::Missed);
+                let trust = match verdict {
+                    TrustVerdict::Share => Trust::Share,
+                    TrustVerdict::Trusted => Trust::Trusted,
+                    TrustVerdict::Missed => Trust::Missed,
+                    TrustVerdict::Unwatched => return,
+                };
+                self.mounts.insert(path.clone(), trust);
             }
             Report::Unwatchable { .. }
             | Report::Failed
@@ -101,8 +113,16 @@ impl Board {
                 .map(|(root, since)| Silence { root: text::path(root), since: epoch(*since) })
                 .collect(),
             unreadable: self.unreadable.iter().map(|path| text::path(path)).collect(),
+            mounts: self.mounts.iter().map(|(path, trust)| mount(path, *trust)).collect(),
+            looks: self.tally.looks(),
+            looks_cpu_ms: millis(self.tally.cost()),
         })
     }
+}
+
+fn mount(path: &Path, trust: Trust) -> Mount {
+    let path = if path.as_os_str().is_empty() { ".".as_ref() } else { path };
+    Mount { path: text::path(path), trust }
 }
 
 /// Whole milliseconds.
@@ -111,6 +131,6 @@ pub(super) fn millis(duration: Duration) -> u64 {
 }
 
 /// Whole seconds since 1970.
-fn epoch(time: SystemTime) -> u64 {
+pub(super) fn epoch(time: SystemTime) -> u64 {
     time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

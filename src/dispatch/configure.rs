@@ -100,6 +100,7 @@ impl Dispatcher {
         self.timing = watcher.timing;
         self.board = Board::new(watcher.timing);
         self.board.roots.clone_from(&watcher.roots);
+        self.board.tally = watcher._watching.tally();
         self.watcher = Some(watcher);
     }
 

@@ -17,6 +17,7 @@ use crate::process::{Children, Chunk, Program, STOP_TYPED, Stdin};
 use crate::scan::Scanner;
 use crate::ui::{Kind, Line, Log, text};
 use crate::watch::{Report, Timing};
+use crate::web;
 
 mod asked;
 mod board;
@@ -30,6 +31,7 @@ mod service;
 mod service_words;
 mod services;
 mod smoke;
+mod stage;
 mod steps;
 mod succession;
 mod supply;
@@ -43,6 +45,7 @@ pub use rules::{Effect, Rule};
 pub use service::Spec;
 use services::Services;
 pub use smoke::{Check, Checks, Report as SmokeReport};
+use stage::Stage;
 pub use steps::Step;
 
 /// What to do.
@@ -58,8 +61,19 @@ pub struct Setup {
     pub shown: Shown,
     /// Where requests are taken.
     pub control: Option<Server>,
+    /// What browsers are shown, if anything is.
+    pub web: Option<Web>,
     /// Tells of another configuration, if there can be one.
     pub follow: Option<Follow>,
+}
+
+/// What browsers are shown.
+#[derive(Debug)]
+pub struct Web {
+    /// Where.
+    pub setup: web::Setup,
+    /// The service that they see; without one, all of them.
+    pub service: Option<String>,
 }
 
 /// What happened, from whichever thread saw it.
@@ -100,6 +114,8 @@ pub struct Dispatcher {
     created: Instant,
     /// Takes requests.
     control: Option<Server>,
+    /// What browsers are told.
+    stage: Option<Stage>,
     /// The status to end with at once, whatever runs.
     ended: Option<i32>,
     /// Whether the watcher failed, so that all that is left to do is to end.
@@ -120,8 +136,8 @@ impl Dispatcher {
     ///
     /// # Errors
     /// When threads or signal handlers cannot be made.
-    pub fn new(setup: Setup, log: Log) -> io::Result<Self> {
-        let Setup { services, rules, timing, shown, control, follow } = setup;
+    pub fn new(setup: Setup, mut log: Log) -> io::Result<Self> {
+        let Setup { services, rules, timing, shown, control, web, follow } = setup;
         let (sender, messages) = mpsc::channel();
         let follow_sender = sender.clone();
         let signal_sender = sender.clone();
@@ -133,6 +149,13 @@ impl Dispatcher {
             let sender = sender.clone();
             control.serve(move |call| sender.send(Message::Asked(call)).is_ok())?;
         }
+        let stage = web.map(|Web { setup, service }| {
+            let sender = sender.clone();
+            let feed = web::serve(setup, move |call| sender.send(Message::Asked(call)).is_ok())?;
+            log.tap(feed.teller());
+            Ok::<_, io::Error>(Stage::new(feed, service))
+        });
+        let stage = stage.transpose()?;
         // The terminal is for the one that reads from it.
         let mut inputs =
             services.iter().filter_map(|spec| spec.program.as_ref().map(Program::stdin));
@@ -157,6 +180,7 @@ impl Dispatcher {
             board: Board::new(timing),
             created: Instant::now(),
             control,
+            stage,
             ended: None,
             has_failed: false,
             stop_typed: None,
@@ -226,6 +250,9 @@ impl Dispatcher {
             None => {}
         }
         self.services.tick(&mut self.shared);
+        if let Some(stage) = &mut self.stage {
+            stage.show(&self.services);
+        }
     }
 
     /// The next message; none when something is due before it comes.
@@ -286,7 +313,9 @@ impl Dispatcher {
                 let detect = self.board.detection(&changes, settling, SystemTime::now());
                 self.say_changes(&changes, detect, settling);
                 let noticed = Noticed { detect, settle: settling };
-                self.services.changed(&changes, noticed, &mut self.shared);
+                self.stage.iter_mut().for_each(|stage| stage.changed(&changes));
+                let is_seen = self.services.changed(&changes, noticed, &mut self.shared);
+                self.stage.iter_mut().filter(|_| is_seen).for_each(Stage::reload);
             }
             report => self.say_report(&report),
         }

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use regex::bytes::Regex;
 
 use super::service::Service;
-use super::smoke::Smoke;
 use super::{Message, Shared};
 use crate::engine::{Event, Exit, Instance};
 use crate::process::Given;
@@ -42,7 +41,7 @@ impl Service {
             Some(Probe::Log(regex)) => Some(Regex::new(regex.as_str()).map_err(Error::other)?),
             _ => None,
         };
-        let tail = self.smoke.as_ref().map(Smoke::tail);
+        let tail = &self.tail;
         if regex.is_none() && tail.is_none() && self.name().is_none() {
             return Ok([None, None]);
         }

@@ -1,10 +1,11 @@
 //! What a service has been through, for whoever asks.
 
-use std::time::{Duration, Instant};
+use std::collections::VecDeque;
+use std::time::{Duration, Instant, SystemTime};
 
-use super::board::millis;
-use crate::control::{Build, BuildResult, Restarts};
-use crate::engine::{Event, Exit, Instance, Note, OnChange, Request};
+use super::board::{epoch, millis};
+use crate::control::{Build, BuildResult, Builds, Cause, Histogram, Restarts, Start};
+use crate::engine::{Event, Exit, Generation, Instance, Note, OnChange, Request};
 use crate::ui::{program, text};
 
 /// Builds, starts and ends so far.
@@ -12,13 +13,20 @@ use crate::ui::{program, text};
 pub(super) struct Record {
     /// The last build that came to an end.
     pub(super) build: Option<Build>,
+    pub(super) builds: Builds,
+    /// The last starts, the newest last.
+    pub(super) recent: VecDeque<Start>,
+    pub(super) detection: Histogram,
+    pub(super) restarting: Histogram,
+    /// Why the program is not up, in words, if it is not; or why another could not take over.
+    pub(super) trouble: Option<String>,
     pub(super) restarts: Restarts,
     pub(super) last_exit: Option<String>,
     /// The process that was started last, while it is there.
     pub(super) pid: Option<i32>,
     instance: Option<Instance>,
-    /// Whether it was not ready in time.
-    pub(super) is_late: bool,
+    /// What was not ready in time.
+    pub(super) late: Option<Instance>,
     /// What led to the next start.
     cause: Cause,
     timeline: Timeline,
@@ -42,23 +50,22 @@ pub(super) struct Timeline {
     stop: Option<Duration>,
 }
 
-/// What leads to a start.
-#[derive(Clone, Copy, Debug, Default)]
-enum Cause {
-    /// That stakeout was started.
-    #[default]
-    Begin,
-    Change,
-    Failure,
-    Request,
-}
+/// So many starts are kept.
+const RECENT: usize = 20;
 
 impl Record {
     /// The record of a service that takes this one's place.
     pub(super) fn successor(&self) -> Self {
-        let Self { restarts, last_exit, .. } = self;
-        let last_exit = last_exit.clone();
-        Self { restarts: *restarts, last_exit, cause: Cause::Request, ..Self::default() }
+        Self {
+            restarts: self.restarts,
+            last_exit: self.last_exit.clone(),
+            builds: self.builds,
+            recent: self.recent.clone(),
+            detection: self.detection,
+            restarting: self.restarting,
+            cause: Cause::Request,
+            ..Self::default()
+        }
     }
 
     /// Something happened that may lead to a start.
@@ -78,11 +85,21 @@ impl Record {
     }
 
     /// The program was started; gives what took how long since the change that led to it.
-    pub(super) fn started(&mut self, instance: Instance, pid: i32) -> Timeline {
+    pub(super) fn started(
+        &mut self,
+        instance: Instance,
+        pid: i32,
+        generation: Generation,
+    ) -> Timeline {
         self.instance = Some(instance);
         self.pid = Some(pid);
         let timeline = std::mem::take(&mut self.timeline);
-        match std::mem::replace(&mut self.cause, Cause::Failure) {
+        let cause = std::mem::replace(&mut self.cause, Cause::Failure);
+        if self.recent.len() == RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(timeline.start(generation, cause));
+        match cause {
             Cause::Begin => {}
             Cause::Change => {
                 self.restarts.by_change += 1;
@@ -94,9 +111,24 @@ impl Record {
         Timeline::default()
     }
 
+    /// The program became ready so long after it was started.
+    pub(super) fn ready(&mut self, took: Duration) {
+        self.trouble = None;
+        let Some(start) = self.recent.back_mut() else { return };
+        start.ready_ms = Some(millis(took));
+        let Start { cause, detect_ms, settle_ms, build_ms, stop_ms, ready_ms, .. } = *start;
+        if cause == Cause::Change {
+            let parts = [detect_ms, settle_ms, build_ms, stop_ms, ready_ms];
+            self.restarting.add(parts.into_iter().flatten().sum());
+        }
+    }
+
     /// A change has just settled.
     pub(super) fn settled(&mut self, noticed: Noticed) {
         let Noticed { detect, settle } = noticed;
+        if let Some(detect) = detect {
+            self.detection.add(millis(detect));
+        }
         if self.timeline.changed.is_none() {
             let before = settle + detect.unwrap_or_default();
             self.timeline.changed = Instant::now().checked_sub(before);
@@ -120,19 +152,34 @@ impl Record {
 
     /// The engine noted something; `failure` is how the step that failed did.
     pub(super) fn note(&mut self, note: Note, failure: Option<String>) {
-        self.is_late |= matches!(note, Note::NotReady { .. });
-        let (result, took): (_, Duration) = match note {
-            Note::Built { took, .. } => (BuildResult::Done, took),
-            Note::BuildFailed { took, .. } => (BuildResult::Failed, took),
-            Note::BuildCancelled { took } => (BuildResult::Cancelled, took),
+        if let Note::NotReady { instance } = note {
+            self.late = Some(instance);
+        }
+        let (result, count, took): (_, _, Duration) = match note {
+            Note::Built { took, .. } => (BuildResult::Done, &mut self.builds.done, took),
+            Note::BuildFailed { took, .. } => (BuildResult::Failed, &mut self.builds.failed, took),
+            Note::BuildCancelled { took } => {
+                (BuildResult::Cancelled, &mut self.builds.cancelled, took)
+            }
+            Note::Ready { took, .. } | Note::HandedOver { took, .. } => return self.ready(took),
             _ => return,
         };
+        *count += 1;
         self.timeline.build = Some(took);
         self.build = Some(Build { result, took_ms: millis(took), failure });
     }
 }
 
 impl Timeline {
+    fn start(&self, generation: Generation, cause: Cause) -> Start {
+        let at = epoch(SystemTime::now());
+        let part = |took: Option<Duration>| took.filter(|_| cause == Cause::Change).map(millis);
+        let [detect_ms, settle_ms] = [part(self.detect), part(self.settle)];
+        let [build_ms, stop_ms] = [part(self.build), part(self.stop)];
+        let generation = generation.0;
+        Start { generation, at, cause, detect_ms, settle_ms, build_ms, stop_ms, ready_ms: None }
+    }
+
     /// `, 614ms after the change (settling 101ms, building 500ms, stopping 12ms)`.
     pub(super) fn words(&self) -> String {
         let Some(changed) = self.changed else { return String::new() };

@@ -34,6 +34,8 @@ pub enum Effect {
     Act(OnChange, Option<usize>),
     /// A command is run, which no service waits for.
     Run(Box<Spec>),
+    /// Browsers load their pages again.
+    Reload,
     /// Nothing.
     Ignore,
 }
@@ -94,12 +96,20 @@ pub(super) fn events(default: Option<OnChange>, ruled: &[OnChange]) -> Vec<Event
 }
 
 impl Services {
-    /// The tree settled on other content.
-    pub(super) fn changed(&mut self, changes: &[Change], noticed: Noticed, shared: &mut Shared) {
+    /// The tree settled on other content; says whether that is to be seen in a browser at once,
+    /// since nothing is built or started for it.
+    pub(super) fn changed(
+        &mut self,
+        changes: &[Change],
+        noticed: Noticed,
+        shared: &mut Shared,
+    ) -> bool {
         let Routed { rest, ruled } = route(&self.rules, changes);
         for (rule, changes) in &ruled {
             self.say_rule(&self.rules[*rule], changes, shared);
         }
+        let mut is_seen =
+            ruled.iter().any(|(rule, _)| matches!(self.rules[*rule].effect, Effect::Reload));
         for (number, member) in self.members.iter_mut().enumerate().filter(|(_, it)| !it.is_over())
         {
             let mut own = member.service.own(&rest);
@@ -118,6 +128,13 @@ impl Services {
                 }
             }
             let events = events(default, &wanted);
+            let Spec { program, steps, policy, .. } = &member.service.spec;
+            let is_done = |event: &Event| match event {
+                Event::Ruled(how) => matches!(how, OnChange::Signal(_)),
+                _ if !steps.is_empty() => false,
+                _ => program.is_none() || matches!(policy.on_change, OnChange::Signal(_)),
+            };
+            is_seen |= events.iter().any(is_done);
             match (events.is_empty(), member.has_begun) {
                 (true, _) => {}
                 (false, true) => member.service.changed(&own, noticed, &events, shared),
@@ -133,6 +150,7 @@ impl Services {
             }
         }
         self.advance(shared);
+        is_seen
     }
 
     fn say_rule(&self, rule: &Rule, changes: &[Change], shared: &Shared) {
@@ -156,6 +174,7 @@ impl Services {
                 (Level::Event, what)
             }
             Effect::Run(_) => (Level::Event, "run its command".to_owned()),
+            Effect::Reload => (Level::Event, "have browsers load it again".to_owned()),
             Effect::Ignore => (Level::Detail, "do nothing".to_owned()),
         };
         let count = text::count(changes.len(), "path");

@@ -20,7 +20,7 @@ use crate::engine::{
 };
 use crate::process::routing::Routing;
 use crate::process::{Given, Output, Program, Socket, Stdin};
-use crate::ready::Probe;
+use crate::ready::{Probe, Tail};
 use crate::scan::Filter;
 use crate::tree::Change;
 use crate::ui::{Kind, Line, text};
@@ -62,6 +62,8 @@ pub struct Spec {
     pub takes_notices: bool,
     /// What is checked once it is ready, and then it is over.
     pub checks: Option<Checks>,
+    /// Whether the last lines that it writes are kept.
+    pub keeps_output: bool,
     /// How often the program has to say that it is alive, if it has to.
     pub watchdog: Option<Duration>,
 }
@@ -95,6 +97,8 @@ pub(super) struct Service {
     pub(super) supply: Supply,
     pub(super) probing: Option<Probing>,
     pub(super) smoke: Option<Smoke>,
+    /// The last lines that the program wrote, if they are kept.
+    pub(super) tail: Option<Tail>,
     /// The number of the next command of a probe; they count down.
     pub(super) last_probe: u64,
     /// What the program said of itself last.
@@ -122,6 +126,7 @@ impl Service {
         Self {
             supply: Supply::new(spec.sockets.clone(), spec.watchdog),
             probing: None,
+            tail: spec.keeps_output.then(Tail::default),
             smoke: spec.checks.take().map(Smoke::new),
             last_probe: numbers.end - 1,
             status: None,
@@ -243,6 +248,9 @@ impl Service {
         match event {
             Event::Started(instance) if !is_step => {
                 self.supply.feed(instance);
+                if self.spec.ready.is_none() {
+                    self.record.ready(Duration::ZERO);
+                }
                 self.begin_probe(instance, shared);
             }
             Event::Exited(instance, _) | Event::NotStarted(instance, _) if !is_step => {
@@ -332,6 +340,7 @@ impl Service {
         self.changes.delivered();
         // NUL bytes are in none of them.
         let program = program.with(&told).unwrap_or_else(|_| program.clone());
+        self.tail.iter().for_each(Tail::clear);
         let started = self.tee(instance, shared).and_then(|[stdout, stderr]| {
             let given = Given { stdout, stderr, descriptors: self.supply.descriptors() };
             shared.children.start(instance, &program, given)
@@ -343,7 +352,7 @@ impl Service {
                 // program says.
                 let command = text::command(&self.spec.command);
                 let pid = pid.as_raw_nonzero().get();
-                let timeline = self.record.started(instance, pid);
+                let timeline = self.record.started(instance, pid, generation);
                 let mut line = Line::event(
                     Kind::Starting,
                     format!("starting {command} (pid {pid}){}", timeline.words()),

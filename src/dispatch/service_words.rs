@@ -16,11 +16,13 @@ use serde_json::{Value, json};
 
 impl Service {
     /// The line for an event, if it deserves one.
-    pub(super) fn say(&self, event: Event, shared: &Shared) {
+    pub(super) fn say(&mut self, event: Event, shared: &Shared) {
         let line = match event {
             Event::NotStarted(instance, why) if !self.is_step(instance) => {
                 let name = self.spec.program.as_ref().map_or("".as_ref(), Program::name);
-                Line::problem(Kind::NotStarted, program::not_started(Path::new(name), why))
+                let line = program::not_started(Path::new(name), why);
+                self.record.trouble = Some(line.clone());
+                Line::problem(Kind::NotStarted, line)
             }
             Event::Typed(signal) => {
                 let name = signals::name(signal);
@@ -37,7 +39,7 @@ impl Service {
     }
 
     /// Says how the program ended, once the engine has decided what that leads to.
-    pub(super) fn say_exit(&self, instance: Instance, exit: Exit, shared: &Shared) {
+    pub(super) fn say_exit(&mut self, instance: Instance, exit: Exit, shared: &Shared) {
         if let Some(Stopping { since, .. }) = self.stopping.get(&instance) {
             let took = since.elapsed();
             let exit = program::exit(exit);
@@ -52,7 +54,9 @@ impl Service {
         };
         let left = shared.children.alive(instance).map_or(0, |alive| alive.len());
         let command = text::command(&self.spec.command);
-        let line = Line::new(level, Kind::Exited, program::ended(&command, exit, left, outlook));
+        let line = program::ended(&command, exit, left, outlook);
+        self.record.trouble = Some(line.clone());
+        let line = Line::new(level, Kind::Exited, line);
         self.log(line.with("exit", program::exit(exit)), shared);
     }
 
@@ -156,6 +160,7 @@ impl Service {
                     None => return,
                 };
                 let line = format!("HANDOVER FAILED: {how}; the one before goes on");
+                self.record.trouble = Some(line.clone());
                 Line::problem(Kind::HandoverFailed, line).with("reason", how)
             }
         };

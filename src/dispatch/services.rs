@@ -9,6 +9,7 @@ use crate::engine::{Event, Instance, Order, Request};
 use crate::process::notify::Notice;
 use crate::process::routing::Route;
 use crate::process::{Chunk, signals};
+use crate::ready::Tail;
 use crate::ui::{Kind, Line};
 
 /// The services, in the order of the configuration.
@@ -361,8 +362,10 @@ impl Services {
 
     /// What came of a smoke test, when stakeout ends with this status.
     pub(super) fn smoke_report(&mut self, status: i32) -> Option<smoke::Report> {
-        let smoke = self.members.iter_mut().find_map(|member| member.service.smoke.take());
-        smoke.map(|smoke| smoke.report(status))
+        self.members.iter_mut().find_map(|Member { service, .. }| {
+            let output = service.tail.as_ref().map(Tail::lines).unwrap_or_default();
+            Some(service.smoke.take()?.report(status, output))
+        })
     }
 }
 

@@ -1,8 +1,6 @@
 //! A smoke test: once the program is ready, checks are run beside it, one after the other; then it
 //! is stopped.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -61,32 +59,10 @@ pub struct Check {
 /// The version of a [`Report`].
 const SCHEMA: u32 = 1;
 
-/// So many of the last lines of a program are shown.
-const SHOWN: usize = 50;
-
-/// The last lines of a program, kept by the threads that pass them on.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Tail(Arc<Mutex<VecDeque<String>>>);
-
-impl Tail {
-    pub(super) fn push(&self, line: &[u8]) {
-        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if lines.len() == SHOWN {
-            lines.pop_front();
-        }
-        lines.push_back(String::from_utf8_lossy(line).into_owned());
-    }
-
-    fn lines(&self) -> Vec<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
-    }
-}
-
 /// A smoke test that is under way.
 #[derive(Debug)]
 pub(super) struct Smoke {
     checks: Checks,
-    tail: Tail,
     report: Report,
     /// The check that runs, and since when.
     current: Option<(Instance, Instant)>,
@@ -100,7 +76,6 @@ impl Smoke {
     pub(super) fn new(checks: Checks) -> Self {
         Self {
             checks,
-            tail: Tail::default(),
             report: Report { schema: SCHEMA, ..Report::default() },
             current: None,
             verdict: None,
@@ -108,12 +83,8 @@ impl Smoke {
         }
     }
 
-    pub(super) fn tail(&self) -> Tail {
-        self.tail.clone()
-    }
-
     /// What came of it, when stakeout ends with this status.
-    pub(super) fn report(self, status: i32) -> Report {
+    pub(super) fn report(self, status: i32, output: Vec<String>) -> Report {
         let mut report = self.report;
         let is_complete = report.checks.len() == self.checks.steps.len();
         report.passed = is_complete && report.failure.is_none();
@@ -130,7 +101,7 @@ impl Smoke {
                 Some(_) => "the program ended before all checks were done".into(),
             });
         }
-        report.output = self.tail.lines();
+        report.output = output;
         report
     }
 

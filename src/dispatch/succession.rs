@@ -133,7 +133,7 @@ impl Service {
         let has_failed = matches!(self.engine.phase(), Phase::Failed | Phase::Retrying)
             || self.record.build.as_ref().is_some_and(|it| it.result == BuildResult::Failed)
             || self.ended.is_some_and(|status| status != 0)
-            || self.record.is_late;
+            || self.record.late.is_some();
         match (has_failed, self.is_ready()) {
             (true, _) => Trial::Failed,
             (false, false) => Trial::On,

@@ -23,6 +23,6 @@ pub use descendants::Process;
 pub use output::{Chunk, Output};
 pub use program::{Program, Stdin};
 pub use sentinel::STOP_TYPED;
-pub use sockets::{Address, Socket};
+pub use sockets::{Address, Socket, listen_tcp};
 pub use spawn::Given;
 pub use user::User;

@@ -155,6 +155,16 @@ impl Drop for Socket {
     }
 }
 
+/// Listens on `HOST:PORT`, for ourselves.
+///
+/// # Errors
+/// A sentence that names the address, and who has it if that can be found out.
+pub fn listen_tcp(address: &str) -> Result<TcpListener, String> {
+    let place = Place::Tcp(address.to_owned());
+    let refused = |error| refused(&Address { name: None, place }, &error);
+    tcp(address).map(TcpListener::from).map_err(refused)
+}
+
 fn tcp(address: &str) -> io::Result<OwnedFd> {
     let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for address in address.to_socket_addrs()? {

@@ -2,7 +2,9 @@
 
 mod http;
 mod probe;
+mod tail;
 mod tee;
 
 pub use probe::{Probe, Watch, watch};
+pub use tail::Tail;
 pub use tee::tee;

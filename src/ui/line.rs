@@ -55,6 +55,8 @@ kinds! {
     Configured = "configured",
     /// Where requests are taken, or why none are.
     Control = "control",
+    /// What browsers see, and where.
+    Browsers = "browsers",
     /// The tree was seen for the first time.
     Watching = "watching",
     /// How often is looked.

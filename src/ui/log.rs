@@ -4,6 +4,7 @@
 //! reads, then holds up that thread and not the one that has to answer signals; lines that do
 //! not fit into its queue are dropped and counted.
 
+use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender};
@@ -21,7 +22,19 @@ pub struct Log {
     style: Style,
     lines: SyncSender<String>,
     dropped: AtomicUsize,
+    tap: Option<Tap>,
     finished: Receiver<()>,
+}
+
+/// Is shown every line as JSON, whatever is written; asked for only if somebody wants it.
+type Tell = dyn Fn(&dyn Fn() -> String) + Send;
+
+struct Tap(Box<Tell>);
+
+impl fmt::Debug for Tap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tap")
+    }
 }
 
 /// Lines that may wait to be written.
@@ -45,7 +58,7 @@ impl Log {
             }
             _ = finish.send(());
         })?;
-        Ok(Self { most, style, lines, dropped: AtomicUsize::new(0), finished })
+        Ok(Self { most, style, lines, dropped: AtomicUsize::new(0), tap: None, finished })
     }
 
     /// From now on, shows lines up to this level, in this style.
@@ -53,17 +66,34 @@ impl Log {
         (self.most, self.style) = (most, style);
     }
 
+    /// From now on, every line is told to `tell` as well.
+    pub fn tap(&mut self, tell: impl Fn(&dyn Fn() -> String) + Send + 'static) {
+        self.tap = Some(Tap(Box::new(tell)));
+    }
+
+    fn tell(&self, line: &Line) {
+        if let Some(Tap(tell)) = &self.tap {
+            tell(&|| Style::Json.render(line, SystemTime::now()));
+        }
+    }
+
     /// Writes one line.
     pub fn write(&self, line: Line) {
+        self.tell(&line);
+        self.show(&line);
+    }
+
+    fn show(&self, line: &Line) {
         if line.level <= self.most {
-            self.queue(self.style.render(&line, SystemTime::now()));
+            self.queue(self.style.render(line, SystemTime::now()));
         }
     }
 
     /// Writes a line that is for programs only: people are told in other words.
     pub fn note(&self, line: Line) {
+        self.tell(&line);
         if self.style.is_json() {
-            self.write(line);
+            self.show(&line);
         }
     }
 

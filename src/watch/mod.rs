@@ -14,6 +14,7 @@ mod native;
 mod report;
 mod settle;
 mod silence;
+mod tally;
 mod trust;
 mod watcher;
 
@@ -24,5 +25,6 @@ pub use hot::HotSet;
 pub use report::{Report, Timing};
 pub use settle::{Settle, Verdict};
 pub use silence::{Said, Silence};
+pub use tally::Tally;
 pub use trust::{Mode, Trusts, Verdict as TrustVerdict};
 pub use watcher::{SAFETY_NET, Watching, watch};

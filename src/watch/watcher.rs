@@ -16,7 +16,8 @@ use super::agenda::rest_after_hints;
 use super::answers::see_to_answers;
 use super::native::{Hints, Native};
 use super::{
-    Agenda, Ailments, Cadence, Due, HotSet, Interval, Mode, Report, Settle, Timing, Trusts, Verdict,
+    Agenda, Ailments, Cadence, Due, HotSet, Interval, Mode, Report, Settle, Tally, Timing, Trusts,
+    Verdict,
 };
 use crate::scan::{Scanner, Scope, Trouble};
 use crate::tree::{Change, Place, Snapshot, apply, diff};
@@ -33,11 +34,21 @@ pub const SAFETY_NET: Duration = Duration::from_secs(10);
 /// What is being watched. It ends when this is dropped.
 #[derive(Debug)]
 #[must_use = "it ends when this is dropped"]
-pub struct Watching(Arc<AtomicBool>);
+pub struct Watching {
+    is_over: Arc<AtomicBool>,
+    tally: Arc<Tally>,
+}
+
+impl Watching {
+    /// How often was looked so far.
+    pub fn tally(&self) -> Arc<Tally> {
+        Arc::clone(&self.tally)
+    }
+}
 
 impl Drop for Watching {
     fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.is_over.store(true, Ordering::Relaxed);
     }
 }
 
@@ -67,6 +78,7 @@ pub fn watch(
     };
     let mode = if native.is_some() { timing.mode } else { Mode::Poll };
     let now = Instant::now();
+    let tally = Arc::<Tally>::default();
     let watcher = Watcher {
         base: Snapshot::default(),
         latest: Snapshot::default(),
@@ -85,10 +97,11 @@ pub fn watch(
         ailments: Ailments::default(),
         scanner,
         is_over: Arc::clone(&is_over),
+        tally: Arc::clone(&tally),
         send,
     };
     thread::Builder::new().name("watch".into()).spawn(move || watcher.run())?;
-    Ok(Watching(is_over))
+    Ok(Watching { is_over, tally })
 }
 
 struct Watcher<F: Fn(Report) -> bool> {
@@ -118,6 +131,7 @@ struct Watcher<F: Fn(Report) -> bool> {
     ailments: Ailments,
     /// Whether it is to end.
     is_over: Arc<AtomicBool>,
+    tally: Arc<Tally>,
     send: Sender<F>,
 }
 
@@ -237,6 +251,7 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
         let changes = self.take(look.snapshot, look.hidden);
         let ended = Instant::now();
         let cost = cpu_time().saturating_sub(costs_from);
+        self.tally.looked(cost);
         let is_all = matches!(scope, Scope::Everything);
         if is_all && self.cadence.looked(cost) {
             self.send(Report::Pace(self.cadence.interval()))?;

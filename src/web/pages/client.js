@@ -1,0 +1,167 @@
+// What stakeout puts into pages: loads them again when there is something new to see, and shows over
+// them what went wrong. It writes no markup, so that no policy of the page stands against it.
+"use strict";
+(() => {
+  const { page, waiting } = document.currentScript.dataset;
+  const own = new URL(".", document.currentScript.src);
+  // A page within a page leaves it to the outer one, if that has this script, too.
+  try {
+    if (window !== window.top && window.top.__stakeout) return;
+  } catch { /* Another site's; then it is ours to do. */ }
+  if (window.__stakeout) return;
+  window.__stakeout = true;
+
+  let live = null;
+  let styles = null;
+  let isLeaving = false;
+
+  function reload() {
+    if (isLeaving) return;
+    isLeaving = true;
+    live?.close();
+    location.reload();
+  }
+
+  // Only pages that are looked at listen: browsers have few connections for each site.
+  function listen() {
+    if (document.hidden || isLeaving) {
+      live?.close();
+      live = null;
+    } else if (live === null) {
+      live = new EventSource(new URL("live", own));
+      live.onmessage = ({ data }) => show(JSON.parse(data));
+    }
+  }
+
+  function show(scene) {
+    if (scene.page !== page) return reload();
+    if (styles !== null && styles !== scene.styles) swapStyles(scene.styles);
+    styles = scene.styles;
+    // A page that is all about the failure shows it by itself.
+    overlay.show(waiting === undefined ? scene.failure : null);
+    badge.show(scene.state === "busy" ? scene.doing : null);
+  }
+
+  // The new sheet is there before the old one goes, so that nothing flickers.
+  function swapStyles(version) {
+    for (const old of document.querySelectorAll('link[rel~="stylesheet"][href]')) {
+      const url = new URL(old.href);
+      if (url.origin !== location.origin) continue;
+      url.searchParams.set("stakeout", version);
+      const next = old.cloneNode();
+      next.href = url;
+      next.onload = next.onerror = () => old.remove();
+      old.after(next);
+    }
+  }
+
+  // Elements of ours, which the page's styles do not reach.
+  function shadow(name, css) {
+    const host = document.createElement("stakeout-" + name);
+    const root = host.attachShadow({ mode: "open" });
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(css);
+    root.adoptedStyleSheets = [sheet];
+    return { host, root };
+  }
+
+  function element(name, text, className) {
+    const made = document.createElement(name);
+    made.textContent = text;
+    if (className) made.className = className;
+    return made;
+  }
+
+  const overlay = {
+    shown: null,
+    closed: null,
+    host: null,
+    show(failure) {
+      const text = JSON.stringify(failure);
+      if (text === this.shown) return;
+      this.shown = text;
+      this.host?.remove();
+      if (failure === null || text === this.closed) return;
+      const { host, root } = shadow("failure", CSS_OVERLAY + CSS_COLOURS);
+      const box = element("section", "");
+      box.setAttribute("role", "alert");
+      const close = element("button", "×");
+      close.setAttribute("aria-label", "Close");
+      close.onclick = () => this.close();
+      const all = element("a", "All of it, and how stakeout is");
+      all.href = own;
+      const output = element("pre", "");
+      for (const line of failure.lines) {
+        for (const [text, className] of line) output.append(element("span", text, className));
+        output.append("\n");
+      }
+      box.append(close, element("h1", failure.title), output, all);
+      root.append(box);
+      document.documentElement.append(host);
+      output.scrollTop = output.scrollHeight;
+      this.host = host;
+    },
+    close() {
+      this.closed = this.shown;
+      this.host?.remove();
+    },
+  };
+  addEventListener("keydown", (event) => {
+    if (event.key === "Escape") overlay.close();
+  });
+
+  const badge = {
+    host: null,
+    timer: null,
+    show(doing) {
+      clearTimeout(this.timer);
+      this.host?.remove();
+      if (doing === null) return;
+      // What takes no time is not worth a word.
+      this.timer = setTimeout(() => {
+        const { host, root } = shadow("badge", CSS_BADGE);
+        root.append(element("p", doing + "…"));
+        document.documentElement.append(host);
+        this.host = host;
+      }, 300);
+    },
+  };
+
+  const CSS_OVERLAY = `
+    section { position: fixed; inset: 0; z-index: 2147483647; overflow: auto; box-sizing: border-box;
+      padding: 5vh 5vw; background: rgb(22 22 26 / .94); color: #ddd;
+      font: 14px/1.5 ui-monospace, Menlo, Consolas, monospace; text-align: left }
+    h1 { margin: 0 2em 1em 0; color: #ff6b6b; font-size: 18px }
+    pre { max-height: 70vh; overflow: auto; margin: 0 0 1em; padding: 1em; background: #000;
+      white-space: pre-wrap; overflow-wrap: anywhere; font: inherit }
+    a { color: #7cc7ff }
+    button { float: right; border: 0; background: none; color: #ddd; font-size: 28px; cursor: pointer }`;
+  const CSS_COLOURS = `
+    .b { font-weight: bold } .d { opacity: .6 } .i { font-style: italic } .u { text-decoration: underline }
+    .f0 { color: #666 } .f1, .f9 { color: #ff6b6b } .f2, .f10 { color: #7bd88f } .f3, .f11 { color: #f2d06b }
+    .f4, .f12 { color: #7cc7ff } .f5, .f13 { color: #d9a0ff } .f6, .f14 { color: #6fd6d6 }
+    .f7 { color: #ddd } .f8 { color: #999 } .f15 { color: #fff }
+    .k1, .k9 { background: #7a1f1f } .k2, .k10 { background: #1f5a2c } .k3, .k11 { background: #6a5510 }
+    .k4, .k12 { background: #1c4466 } .k5, .k13 { background: #55306e } .k6, .k14 { background: #17595a }
+    .k7, .k15 { background: #555 }`;
+  const CSS_BADGE = `
+    p { position: fixed; right: 12px; bottom: 12px; z-index: 2147483646; margin: 0; padding: 4px 10px;
+      border-radius: 4px; background: #16161a; color: #f2d06b; font: 13px/1.5 system-ui, sans-serif }`;
+
+  // Nothing tells when a program that runs begins to listen: ask until it answers.
+  async function await_program() {
+    while (!isLeaving) {
+      try {
+        const answer = await fetch(location.href, { method: "HEAD", cache: "no-store" });
+        if (answer.status !== 502 && answer.status !== 504) return reload();
+      } catch { /* stakeout itself is away. */ }
+      await new Promise((done) => setTimeout(done, 1000));
+    }
+  }
+
+  document.addEventListener("visibilitychange", listen);
+  addEventListener("pageshow", listen);
+  addEventListener("pagehide", () => { live?.close(); live = null; });
+  listen();
+  if (waiting === "listening") await_program();
+})();
