@@ -25,13 +25,13 @@ pub const PREFIX: &str = "/__stakeout/";
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Passes a request on to the main thread; says whether there is one.
-pub type Send = dyn Fn(Call) -> bool + std::marker::Send + Sync;
+pub type Courier = dyn Fn(Call) -> bool + Send + Sync;
 
 /// The pages.
 pub struct Own {
     pub audience: Audience,
     pub guard: Guard,
-    pub send: Arc<Send>,
+    pub send: Arc<Courier>,
     /// Told apart from that of a stakeout before.
     pub epoch: String,
 }

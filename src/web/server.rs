@@ -62,7 +62,7 @@ pub fn serve(
     send: impl Fn(Call) -> bool + Send + Sync + 'static,
 ) -> io::Result<Feed> {
     let (feed, audience) = Feed::new();
-    let send: Arc<own::Send> = Arc::new(send);
+    let send: Arc<own::Courier> = Arc::new(send);
     let (ready, is_ready) = std::sync::mpsc::channel();
     thread::Builder::new().name("web".into()).spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -89,7 +89,7 @@ struct Site {
     proxy: Option<Proxy>,
 }
 
-fn begin(setup: Setup, audience: Audience, send: Arc<own::Send>) -> io::Result<()> {
+fn begin(setup: Setup, audience: Audience, send: Arc<own::Courier>) -> io::Result<()> {
     let [epoch, token, nonce] = [secret()?, secret()?, secret()?];
     let guard = Guard { hosts: setup.hosts, token };
     let own = Arc::new(Own { audience: audience.clone(), guard, send, epoch: epoch.clone() });
