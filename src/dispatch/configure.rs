@@ -75,7 +75,14 @@ pub(super) struct Watcher {
     pub(super) number: u64,
     timing: Timing,
     roots: Vec<String>,
-    _watching: Watching,
+    watching: Watching,
+}
+
+impl Watcher {
+    /// Has it look at everything now.
+    pub(super) fn look(&self) {
+        self.watching.look();
+    }
 }
 
 impl Dispatcher {
@@ -87,8 +94,8 @@ impl Dispatcher {
         let roots = scanner.roots().iter().map(|root| text::path(&root.label)).collect();
         let sender = self.shared.sender.clone();
         let send = move |report| sender.send(Message::Report(number, report)).is_ok();
-        let _watching = watch(scanner, timing, send)?;
-        let watcher = Watcher { number, timing, roots, _watching };
+        let watching = watch(scanner, timing, send)?;
+        let watcher = Watcher { number, timing, roots, watching };
         match self.watcher {
             None => self.take_watcher(watcher),
             Some(_) => self.next_watcher = Some(watcher),
@@ -100,7 +107,7 @@ impl Dispatcher {
         self.timing = watcher.timing;
         self.board = Board::new(watcher.timing);
         self.board.roots.clone_from(&watcher.roots);
-        self.board.tally = watcher._watching.tally();
+        self.board.tally = watcher.watching.tally();
         self.watcher = Some(watcher);
     }
 

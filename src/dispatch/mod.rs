@@ -24,6 +24,7 @@ mod board;
 mod changes;
 mod configure;
 mod notices;
+mod outputs;
 mod probing;
 mod record;
 mod rules;
@@ -94,6 +95,8 @@ struct Shared {
     children: Children,
     log: Log,
     sender: Sender<Message>,
+    /// Whether the tree is to be looked at now.
+    wants_look: bool,
 }
 
 /// The main thread's state.
@@ -175,7 +178,7 @@ impl Dispatcher {
             watchers: 0,
             clear: shown.clear,
             services,
-            shared: Shared { children, log, sender },
+            shared: Shared { children, log, sender, wants_look: false },
             messages,
             board: Board::new(timing),
             created: Instant::now(),
@@ -253,6 +256,10 @@ impl Dispatcher {
         if let Some(stage) = &mut self.stage {
             stage.show(&self.services);
         }
+        if let (true, Some(watcher)) = (std::mem::take(&mut self.shared.wants_look), &self.watcher)
+        {
+            watcher.look();
+        }
     }
 
     /// The next message; none when something is due before it comes.
@@ -306,13 +313,13 @@ impl Dispatcher {
                 self.say_report(&report);
                 self.begin();
             }
-            Report::Changed { changes, settling } => {
+            Report::Changed { changes, settling, after } => {
                 if self.clear {
                     self.shared.log.clear_screen();
                 }
                 let detect = self.board.detection(&changes, settling, SystemTime::now());
                 self.say_changes(&changes, detect, settling);
-                let noticed = Noticed { detect, settle: settling };
+                let noticed = Noticed { detect, settle: settling, after };
                 self.stage.iter_mut().for_each(|stage| stage.changed(&changes));
                 let is_seen = self.services.changed(&changes, noticed, &mut self.shared);
                 self.stage.iter_mut().filter(|_| is_seen).for_each(Stage::reload);

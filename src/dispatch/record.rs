@@ -32,11 +32,13 @@ pub(super) struct Record {
     timeline: Timeline,
 }
 
-/// How long a change took to be noticed, if that is known, and to settle.
+/// How long a change took to be noticed, if that is known, and to settle, and a time after which
+/// it was made.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Noticed {
     pub(super) detect: Option<Duration>,
     pub(super) settle: Duration,
+    pub(super) after: Instant,
 }
 
 /// What took how long from a change to the start that it led to, as far as it was needed.
@@ -125,7 +127,7 @@ impl Record {
 
     /// A change has just settled.
     pub(super) fn settled(&mut self, noticed: Noticed) {
-        let Noticed { detect, settle } = noticed;
+        let Noticed { detect, settle, .. } = noticed;
         if let Some(detect) = detect {
             self.detection.add(millis(detect));
         }

@@ -16,7 +16,8 @@ use super::supply::Supply;
 use super::{Message, Shared};
 use crate::control::BuildResult;
 use crate::engine::{
-    Action, Echo, Engine, Event, Generation, Instance, NotStarted, Note, OnChange, Phase, Policy,
+    Action, Echo, Engine, Event, Generation, Heed, Instance, NotStarted, Note, OnChange, Outputs,
+    Phase, Policy,
 };
 use crate::process::routing::Routing;
 use crate::process::{Given, Output, Program, Socket, Stdin};
@@ -85,6 +86,9 @@ pub(super) struct Service {
     pub(super) started: Option<Instant>,
     pub(super) record: Record,
     pub(super) build_echo: Echo,
+    pub(super) outputs: Outputs,
+    /// What is told when it has been quiet after a build.
+    pub(super) waiting: Vec<Event>,
     /// When the last build began.
     pub(super) build_began: Option<Instant>,
     /// What is being stopped.
@@ -138,6 +142,8 @@ impl Service {
             started: None,
             record: Record::default(),
             build_echo: Echo::default(),
+            outputs: Outputs::default(),
+            waiting: Vec::new(),
             build_began: None,
             stopping: BTreeMap::new(),
             steps: BTreeMap::new(),
@@ -183,11 +189,14 @@ impl Service {
         events: &[Event],
         shared: &mut Shared,
     ) {
-        self.record.settled(noticed);
-        self.say_echo(changes, shared);
         self.changes.add(changes);
-        for event in events {
-            self.tell(*event, shared);
+        let heed = self.heed(changes, noticed, events, shared);
+        if heed != Heed::Pass {
+            self.record.settled(noticed);
+        }
+        if heed == Heed::Act {
+            self.say_echo(changes, shared);
+            events.iter().for_each(|event| self.tell(*event, shared));
         }
     }
 
@@ -281,6 +290,7 @@ impl Service {
             self.supply.deadline(),
             self.probe_deadline(),
             self.check_deadline(),
+            self.outputs.deadline(),
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -292,6 +302,7 @@ impl Service {
         }
         self.tick_probe(shared);
         self.tick_check(shared);
+        self.tick_outputs(shared);
         let actions = self.engine.tick(Instant::now());
         self.act_all(actions, shared);
     }
@@ -327,6 +338,7 @@ impl Service {
                 }
                 self.note(note, shared);
                 self.note_for_smoke(note, shared);
+                self.note_for_outputs(note, shared);
             }
             Action::End(status) => self.ended = Some(status),
         }
@@ -378,7 +390,10 @@ impl Service {
         shared: &mut Shared,
     ) {
         if step == 0 {
-            self.build_began = Some(Instant::now());
+            let now = Instant::now();
+            self.build_began = Some(now);
+            self.outputs.began(now);
+            self.waiting.clear();
         }
         let user = self.spec.steps[step].program.user();
         let told = self.changes.variables(generation, user, &shared.log);

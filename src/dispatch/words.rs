@@ -214,7 +214,7 @@ fn silent(path: &Path, waited: Duration) -> String {
 }
 
 /// A path, and how many more there are.
-fn first_and_rest(paths: &[PathBuf]) -> String {
+pub(super) fn first_and_rest(paths: &[PathBuf]) -> String {
     let first = paths.first().map_or_else(String::new, |path| text::path(path));
     match paths.len() {
         0 | 1 => first,

@@ -10,6 +10,7 @@ mod event;
 mod exit;
 mod machine;
 mod order;
+mod outputs;
 mod policy;
 mod runner;
 mod stop;
@@ -24,4 +25,5 @@ pub use event::{
 pub use exit::Exit;
 pub use machine::Engine;
 pub use order::Order;
+pub use outputs::{Heed, Outputs, Quiet};
 pub use policy::{OnChange, Policy, Restart};

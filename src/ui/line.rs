@@ -73,6 +73,8 @@ kinds! {
     Rule = "rule",
     /// A path changes again and again because of what is started.
     Echo = "echo",
+    /// Paths are what builds write, and lead to none.
+    Outputs = "outputs",
     /// Paths cannot be read.
     Unreadable = "unreadable",
     /// They can be again, or are gone.

@@ -8,6 +8,7 @@
 mod agenda;
 mod ailments;
 mod answers;
+mod bell;
 mod cadence;
 mod hot;
 mod native;

@@ -6,9 +6,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
 use rustix::io::Errno;
 
@@ -165,14 +163,9 @@ impl Native {
         hints
     }
 
-    /// Waits for an event, at most this long.
-    pub(super) fn wait(&self, most: Duration) {
-        let timeout = Timespec {
-            tv_sec: i64::try_from(most.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: most.subsec_nanos().into(),
-        };
-        // Whatever comes of it, the caller looks at the time.
-        _ = poll(&mut [PollFd::new(&self.inotify, PollFlags::IN)], Some(&timeout));
+    /// Where events can be read.
+    pub(super) fn events(&self) -> &OwnedFd {
+        &self.inotify
     }
 
     fn leave(&mut self, path: &Path) {

@@ -1,7 +1,7 @@
 //! What the watcher is told, and what it has to say.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Interval, Mode, TrustVerdict};
 use crate::scan::Trouble;
@@ -52,6 +52,9 @@ pub enum Report {
         changes: Vec<Change>,
         /// From the first sight of a change until it was settled.
         settling: Duration,
+        /// When the look at everything began after which something moved last: the last of the
+        /// changes was made later than this.
+        after: Instant,
     },
     /// Something cannot be read, as of now; what is known of it stands.
     Troubles(Vec<Trouble>),

@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,6 +13,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use super::agenda::rest_after_hints;
 use super::answers::see_to_answers;
+use super::bell::Bell;
 use super::native::{Hints, Native};
 use super::{
     Agenda, Ailments, Cadence, Due, HotSet, Interval, Mode, Report, Settle, Tally, Timing, Trusts,
@@ -35,7 +35,7 @@ pub const SAFETY_NET: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 #[must_use = "it ends when this is dropped"]
 pub struct Watching {
-    is_over: Arc<AtomicBool>,
+    bell: Arc<Bell>,
     tally: Arc<Tally>,
 }
 
@@ -44,26 +44,31 @@ impl Watching {
     pub fn tally(&self) -> Arc<Tally> {
         Arc::clone(&self.tally)
     }
+
+    /// Has everything looked at as soon as the look that is under way, if one is, has ended.
+    pub fn look(&self) {
+        self.bell.ring();
+    }
 }
 
 impl Drop for Watching {
     fn drop(&mut self) {
-        self.is_over.store(true, Ordering::Relaxed);
+        self.bell.end();
     }
 }
 
 /// Watches from threads of its own, until `send` says that nobody listens any more.
 ///
 /// # Errors
-/// When a thread cannot be made.
+/// When a thread or a descriptor cannot be made.
 pub fn watch(
     scanner: Scanner,
     timing: Timing,
     send: impl Fn(Report) -> bool + Send + Sync + 'static,
 ) -> io::Result<Watching> {
-    let is_over = Arc::new(AtomicBool::new(false));
-    let over = Arc::clone(&is_over);
-    let send = Arc::new(move |report| !over.load(Ordering::Relaxed) && send(report));
+    let bell = Arc::new(Bell::new()?);
+    let heard = Arc::clone(&bell);
+    let send = Arc::new(move |report| !heard.is_over() && send(report));
     see_to_answers(&scanner, Arc::clone(&send))?;
     let send = Sender(send);
     let native = match timing.mode {
@@ -96,12 +101,14 @@ pub fn watch(
         synced: None,
         ailments: Ailments::default(),
         scanner,
-        is_over: Arc::clone(&is_over),
+        looked: now,
+        moved_after: now,
+        bell: Arc::clone(&bell),
         tally: Arc::clone(&tally),
         send,
     };
     thread::Builder::new().name("watch".into()).spawn(move || watcher.run())?;
-    Ok(Watching { is_over, tally })
+    Ok(Watching { bell, tally })
 }
 
 struct Watcher<F: Fn(Report) -> bool> {
@@ -129,8 +136,11 @@ struct Watcher<F: Fn(Report) -> bool> {
     /// For which [`Scanner::tidied`] directories are watched.
     synced: Option<u64>,
     ailments: Ailments,
-    /// Whether it is to end.
-    is_over: Arc<AtomicBool>,
+    /// When the last look at everything began.
+    looked: Instant,
+    /// When the one began before what changed last, and is not settled yet, was seen.
+    moved_after: Instant,
+    bell: Arc<Bell>,
     tally: Arc<Tally>,
     send: Sender<F>,
 }
@@ -177,6 +187,7 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
 
     fn first(&mut self) -> Result<(), Over> {
         let began = Instant::now();
+        self.looked = began;
         let look = self.scanner.look();
         self.scanner.read_recent();
         self.latest = self.scanner.snapshot().clone();
@@ -194,8 +205,11 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
     fn keep_looking(&mut self) -> Result<(), Over> {
         let mut baseline_at = self.scanner.baseline_after().map(|wait| Instant::now() + wait);
         let baseline_began = Instant::now();
-        while !self.is_over.load(Ordering::Relaxed) {
+        while !self.bell.is_over() {
             let now = Instant::now();
+            if self.bell.was_rung() {
+                self.agenda.everything = now;
+            }
             if let Some(due) = self.agenda.take(now) {
                 self.look(due)?;
             } else if baseline_at.is_some_and(|at| at <= now) {
@@ -217,9 +231,9 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
     fn wait(&mut self, most: Duration) {
         let rest = self.hints_rest.saturating_duration_since(Instant::now());
         match &self.native {
-            Some(native) if rest.is_zero() => native.wait(most),
-            Some(_) => return thread::sleep(most.min(rest)),
-            None => return thread::sleep(most),
+            Some(native) if rest.is_zero() => self.bell.wait(Some(native.events()), most),
+            Some(_) => return self.bell.wait(None, most.min(rest)),
+            None => return self.bell.wait(None, most),
         }
         if !self.take_hints() {
             // A program that writes without end to what is left out is not to wake us as often.
@@ -253,6 +267,12 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
         let cost = cpu_time().saturating_sub(costs_from);
         self.tally.looked(cost);
         let is_all = matches!(scope, Scope::Everything);
+        if !changes.is_empty() {
+            self.moved_after = self.looked;
+        }
+        if is_all {
+            self.looked = began;
+        }
         if is_all && self.cadence.looked(cost) {
             self.send(Report::Pace(self.cadence.interval()))?;
         }
@@ -287,7 +307,8 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
                 self.base = self.latest.clone();
                 // What was changed and changed back is no change.
                 if !changes.is_empty() {
-                    self.send(Report::Changed { changes, settling: since.elapsed() })?;
+                    let after = self.moved_after;
+                    self.send(Report::Changed { changes, settling: since.elapsed(), after })?;
                 }
             }
         }
