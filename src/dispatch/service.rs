@@ -17,7 +17,7 @@ use super::{Message, Shared};
 use crate::control::BuildResult;
 use crate::engine::{
     Action, Echo, Engine, Event, Generation, Heed, Instance, NotStarted, Note, OnChange, Outputs,
-    Phase, Policy,
+    Phase, Policy, Request,
 };
 use crate::process::routing::Routing;
 use crate::process::{Given, Output, Program, Socket, Stdin};
@@ -268,6 +268,7 @@ impl Service {
             _ => {}
         }
         let actions = self.engine.handle(event, Instant::now());
+        self.note_told(event, &actions);
         if let Event::Exited(instance, exit) = event
             && !is_step
         {
@@ -280,6 +281,15 @@ impl Service {
         self.act_all(actions, shared);
         if let (Event::NotStarted(..), None) = (event, self.ended) {
             self.say_retry(shared);
+        }
+    }
+
+    /// A program that gets a signal for a change is told by it.
+    fn note_told(&mut self, event: Event, actions: &[Action]) {
+        let is_change =
+            matches!(event, Event::Changed | Event::Ruled(_) | Event::Requested(Request::Resume));
+        if is_change && actions.iter().any(|action| matches!(action, Action::Signal(..))) {
+            self.changes.delivered();
         }
     }
 

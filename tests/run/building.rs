@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::support::{Session, Tree, descendants, eventually, is_alive, number};
 
@@ -174,6 +174,22 @@ fn a_signal_or_a_command_can_take_the_place_of_a_restart() {
     session.wait_for("reload | reloads three");
     session.wait_for("built in");
     assert_eq!(session.seen("stopped after"), 0, "{}", session.output());
+}
+
+#[test]
+fn what_a_signal_told_of_is_not_told_again() {
+    let tree = Tree::new(&[("a", "one"), ("b", "one")]);
+    let script = "trap 'echo got HUP' HUP; echo up with $STAKEOUT_CHANGED_COUNT as $$ end
+        while :; do sleep 0.01; done";
+    let mut session = tree.run(&["--signal", "HUP"], script);
+    let pid = number(&session.wait_for("up with 0"), " as ");
+    for path in ["a", "b"] {
+        tree.write(path, "two");
+        session.wait_for("got HUP");
+    }
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+    // That of the last change alone.
+    session.wait_for("up with 1 as");
 }
 
 #[test]
