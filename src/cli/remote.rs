@@ -160,12 +160,13 @@ fn of_service(status: &Service) -> Vec<String> {
         lines.push(format!("program   {}{pid}", program.command));
         let restarts = program.restarts;
         lines.push(format!(
-            "restarts  {} by changes, {} by failures, {} by request",
-            restarts.by_change, restarts.by_failure, restarts.by_request
+            "restarts  {} by changes, {} by failures ({}), {} by request",
+            restarts.by_change, restarts.by_failure, program.restart, restarts.by_request
         ));
+        let retry = program.retry_in_ms.map(|wait| format!("retrying  in {wait}ms"));
         let last = program.last_exit.as_ref().map(|exit| format!("last exit {exit}"));
         let says = program.says.as_ref().map(|says| format!("it says   {}", says.escape_debug()));
-        lines.extend(last.into_iter().chain(says));
+        lines.extend(last.into_iter().chain(retry).chain(says));
     }
     if let Some(build) = &status.build {
         let how = match &build.failure {
@@ -173,6 +174,7 @@ fn of_service(status: &Service) -> Vec<String> {
             None => format!("{:?}", build.result).to_lowercase(),
         };
         lines.push(format!("build     {how} ({}ms)", build.took_ms));
+        lines.extend(build.output.iter().map(|line| format!("          {}", line.trim_end())));
     }
     lines
 }

@@ -99,6 +99,10 @@ pub struct Program {
     pub pid: Option<i32>,
     /// Since its last start, if it was started.
     pub started_ms_ago: Option<u64>,
+    /// After which ends it is started again without a change, as --restart has it.
+    pub restart: String,
+    /// In how long that happens, if it is about to.
+    pub retry_in_ms: Option<u64>,
     /// Why it was started again, how often.
     pub restarts: Restarts,
     /// How it ended last, when it did: `status 1`, `SIGTERM`.
@@ -127,6 +131,11 @@ pub struct Build {
     pub took_ms: u64,
     /// How the step that failed did, if one did.
     pub failure: Option<String>,
+    /// That step, as it was typed.
+    pub step: Option<String>,
+    /// The last lines that it wrote.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub output: Vec<String>,
 }
 
 /// How many builds came to an end, and how.

@@ -6,7 +6,7 @@ use super::board::millis;
 use super::service::Service;
 use super::{Board, Dispatcher};
 use crate::control::{self, Answer, Ask, Call, Program, Request as Asked, SCHEMA, State, Status};
-use crate::engine::{Phase, Request};
+use crate::engine::{Outlook, Phase, Request};
 use crate::ui::{Kind, Line, text};
 
 impl Dispatcher {
@@ -124,10 +124,16 @@ impl Service {
     }
 
     fn program_status(&self) -> Program {
+        let retry = match self.engine.outlook(Instant::now()) {
+            Outlook::Retry(wait) if self.engine.phase() == Phase::Retrying => Some(millis(wait)),
+            _ => None,
+        };
         Program {
             command: text::command(&self.spec.command),
             pid: self.record.pid,
             started_ms_ago: self.started.map(|started: Instant| millis(started.elapsed())),
+            restart: self.spec.policy.restart.name().into(),
+            retry_in_ms: retry,
             restarts: self.record.restarts,
             last_exit: self.record.last_exit.clone(),
             says: self.status.clone(),

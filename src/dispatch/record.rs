@@ -41,6 +41,16 @@ pub(super) struct Noticed {
     pub(super) after: Instant,
 }
 
+/// A step of a build that failed.
+#[derive(Debug)]
+pub(super) struct FailedStep {
+    /// As it was typed.
+    pub(super) command: String,
+    pub(super) how: String,
+    /// The last lines that it wrote.
+    pub(super) output: Vec<String>,
+}
+
 /// What took how long from a change to the start that it led to, as far as it was needed.
 #[derive(Debug, Default)]
 pub(super) struct Timeline {
@@ -152,8 +162,8 @@ impl Record {
         self.last_exit = Some(program::exit(exit));
     }
 
-    /// The engine noted something; `failure` is how the step that failed did.
-    pub(super) fn note(&mut self, note: Note, failure: Option<String>) {
+    /// The engine noted something; `failed` is the step of a build that did.
+    pub(super) fn note(&mut self, note: Note, failed: Option<FailedStep>) {
         if let Note::NotReady { instance } = note {
             self.late = Some(instance);
         }
@@ -168,7 +178,11 @@ impl Record {
         };
         *count += 1;
         self.timeline.build = Some(took);
-        self.build = Some(Build { result, took_ms: millis(took), failure });
+        let (mut failure, mut step, mut output) = (None, None, Vec::new());
+        if let Some(failed) = failed {
+            (failure, step, output) = (Some(failed.how), Some(failed.command), failed.output);
+        }
+        self.build = Some(Build { result, took_ms: millis(took), failure, step, output });
     }
 }
 

@@ -5,14 +5,18 @@ use std::time::Instant;
 
 use super::Shared;
 use super::asked::state;
+use super::record::FailedStep;
 use super::service::{Service, Stopping};
-use super::steps::output;
+use super::steps::{Step, output};
 use crate::control::State;
 use crate::engine::{Event, Exit, Failure, Instance, Note, Outlook, Phase};
 use crate::process::{Program, signals};
 use crate::tree::Change;
 use crate::ui::{Kind, Level, Line, program, text};
 use serde_json::{Value, json};
+
+/// So many of the last lines of a step that failed are repeated in the status.
+const REPEATED: usize = 10;
 
 impl Service {
     /// The line for an event, if it deserves one.
@@ -92,14 +96,17 @@ impl Service {
 
     /// What the engine notes.
     pub(super) fn note(&mut self, note: Note, shared: &Shared) {
-        let failure = match note {
+        let failed = match note {
             Note::BuildFailed { step, failure, .. } => {
-                let step = &self.spec.steps[step];
-                Some(failure_of(&step.command, &step.program, failure))
+                let Step { command, program, .. } = &self.spec.steps[step];
+                let how = failure_of(command, program, failure);
+                let last = self.output.len().saturating_sub(REPEATED);
+                let output = self.output[last..].to_vec();
+                Some(FailedStep { command: command.clone(), how, output })
             }
             _ => None,
         };
-        self.record.note(note, failure);
+        self.record.note(note, failed);
         let runs = matches!(self.engine.phase(), Phase::Starting | Phase::Ready | Phase::Handover);
         let line = match note {
             Note::Built { took, .. } => {

@@ -58,6 +58,16 @@ pub enum Restart {
 }
 
 impl Restart {
+    /// As it is written on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Restart::Never => "never",
+            Restart::OnCrash => "on-crash",
+            Restart::OnFailure => "on-failure",
+            Restart::Always => "always",
+        }
+    }
+
     pub(super) fn follows(self, exit: Exit) -> bool {
         match self {
             Restart::Never => false,

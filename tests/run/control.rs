@@ -157,12 +157,68 @@ fn the_output_of_the_last_build_is_kept() {
     let status = status(&tree, &place);
     assert_eq!(status["build"]["result"], "failed");
     assert!(status["build"]["failure"].as_str().expect("text").ends_with("status 1"), "{status}");
+    assert_eq!(status["build"]["step"], build);
+    assert_eq!(status["build"]["output"], serde_json::json!(["two", "wrong"]));
+    let (_, text) = ask(&tree, &place, &["status"]);
+    assert!(
+        text.contains("ended with status 1 (") && text.contains("\n          wrong\n"),
+        "{text}"
+    );
     // What runs goes on.
     assert_eq!(status["state"], "ready");
     let before = session.seen("building:");
     assert_eq!(ask(&tree, &place, &["build"]).0, Some(0));
     session.wait_for("BUILD FAILED");
     assert_eq!(session.seen("building:"), before + 1);
+}
+
+#[test]
+fn the_step_that_failed_is_named_with_the_last_it_wrote() {
+    let (tree, place) = (Tree::new(&[("a", "one")]), Tree::new(&[]));
+    let steps = ["echo first", "seq 30; grep -q one a", "echo third"];
+    let options: Vec<&str> = steps.iter().flat_map(|step| ["--build", step]).collect();
+    let mut session = started(&tree, &place, &options);
+    session.wait_for("build | third");
+    session.wait_for("runs 42 as");
+    tree.save_by_rename("a", "two");
+    let line = session.wait_for("BUILD FAILED");
+    assert!(
+        line.contains("seq 30; grep -q one a ended with status 1; what runs goes on"),
+        "{line}"
+    );
+    assert_eq!(session.seen("build | third"), 1, "{}", session.output());
+    let status = status(&tree, &place);
+    assert_eq!(status["build"]["step"], steps[1]);
+    let last: Vec<String> = (21..=30).map(|n| n.to_string()).collect();
+    assert_eq!(status["build"]["output"], serde_json::json!(last));
+}
+
+#[test]
+fn what_happens_after_a_crash_is_shown_and_is_not_healthy() {
+    let (tree, place) = (Tree::new(&[("a", "kill -KILL $$")]), Tree::new(&[]));
+    let mut command = tree.stakeout();
+    command.args(["--interval", "20ms", "--restart", "on-failure", "--control"]);
+    command.arg(socket(&place)).args(["--", "sh", "-c", "echo runs $((40 + 2)); . ./a"]);
+    let mut session = Session::start(command);
+    session.wait_for("starting it again in 2s");
+    let known = status(&tree, &place);
+    assert_eq!((&known["state"], &known["ready"]), (&"retrying".into(), &false.into()));
+    let program = &known["program"];
+    assert_eq!(
+        (&program["restart"], &program["last_exit"]),
+        (&"on-failure".into(), &"SIGKILL".into())
+    );
+    assert!(program["retry_in_ms"].as_u64().is_some_and(|wait| wait <= 2000), "{known}");
+    assert_eq!(program["restarts"]["by_failure"], 3);
+    let (code, text) = ask(&tree, &place, &["status", "--check"]);
+    assert_eq!((code, &*text), (Some(1), "failed, about to be started again (generation 0)\n"));
+    let (_, text) = ask(&tree, &place, &["status"]);
+    assert!(
+        text.contains("3 by failures (on-failure)") && text.contains("\nretrying  in "),
+        "{text}"
+    );
+    tree.save_by_rename("a", "exec sleep 1000");
+    eventually("health", || ask(&tree, &place, &["status", "--check"]).0 == Some(0));
 }
 
 #[test]
