@@ -370,6 +370,7 @@ impl Service {
         match started {
             Ok(pid) => {
                 self.started = Some(Instant::now());
+                self.supply.began(instance);
                 // Said before it is known whether that works, so that it comes before what the
                 // program says.
                 let command = text::command(&self.spec.command);

@@ -1,6 +1,7 @@
 //! What an instance is given besides its program: listening sockets, descriptors that the one before
 //! has stored, and where to send notices.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -23,8 +24,21 @@ pub(super) struct Supply {
     notify: Option<String>,
     /// How often an instance has to say that it is alive, if it has to.
     watchdog: Option<Duration>,
-    /// Who said so last, and by when it has to say so again.
-    fed: Option<(Instance, Instant)>,
+    /// Of those that run, how often each has to say so, and by when.
+    fed: BTreeMap<Instance, Fed>,
+}
+
+/// A watchdog.
+#[derive(Clone, Copy, Debug, Default)]
+struct Fed {
+    every: Option<Duration>,
+    until: Option<Instant>,
+}
+
+impl Fed {
+    fn new(every: Option<Duration>) -> Self {
+        Self { every, until: every.map(|every| Instant::now() + every) }
+    }
 }
 
 /// A descriptor that a program has stored for the instance after it.
@@ -91,30 +105,44 @@ impl Supply {
         self.store.retain(|stored| stored.name != name);
     }
 
-    /// This instance lives, and is the one that counts.
-    pub(super) fn feed(&mut self, instance: Instance) {
-        self.fed = self.watchdog.map(|every| (instance, Instant::now() + every));
+    /// This instance is there, and may say something. It has not to, before it is fed.
+    pub(super) fn began(&mut self, instance: Instance) {
+        self.fed.insert(instance, Fed { every: self.watchdog, until: None });
     }
 
-    /// From now on it has to say so this often.
+    /// It is executed, or says that it lives.
+    pub(super) fn feed(&mut self, instance: Instance) {
+        if let Some(fed) = self.fed.get_mut(&instance) {
+            *fed = Fed::new(fed.every);
+        }
+    }
+
+    /// From now on it has to say so this often, or never if that is zero. This holds for this
+    /// instance alone, as with systemd.
     pub(super) fn feed_every(&mut self, instance: Instance, every: Duration) {
-        self.watchdog = Some(every);
-        self.feed(instance);
+        if let Some(fed) = self.fed.get_mut(&instance) {
+            *fed = Fed::new(Some(every).filter(|every| !every.is_zero()));
+        }
     }
 
     /// By when somebody has to say that it is alive.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.fed.map(|(_, until)| until)
+        self.fed.values().filter_map(|fed| fed.until).min()
     }
 
-    /// The instance that did not say so in time, once.
+    /// An instance that did not say so in time, once.
     pub(super) fn hung(&mut self, now: Instant) -> Option<Instance> {
-        self.fed.take_if(|(_, until)| *until <= now).map(|(instance, _)| instance)
+        let mut fed = self.fed.iter_mut();
+        let late = fed.find(|(_, fed)| fed.until.is_some_and(|until| until <= now));
+        late.map(|(&instance, fed)| {
+            fed.until = None;
+            instance
+        })
     }
 
     /// This instance is over.
     pub(super) fn gone(&mut self, instance: Instance) {
-        self.fed.take_if(|(fed, _)| *fed == instance);
+        self.fed.remove(&instance);
     }
 }
 
@@ -175,16 +203,33 @@ mod tests {
     #[test]
     fn who_is_not_heard_in_time_hangs_once() {
         let mut supply = Supply::new(Vec::new(), Some(Duration::from_secs(1)));
-        assert_eq!(supply.deadline(), None);
+        supply.feed(Instance(1));
+        assert_eq!(supply.deadline(), None, "it does not run");
+        supply.began(Instance(1));
+        assert_eq!(supply.deadline(), None, "it is not executed");
         supply.feed(Instance(1));
         let until = supply.deadline().unwrap();
         assert_eq!(supply.hung(until - Duration::from_nanos(1)), None);
         assert_eq!(supply.hung(until), Some(Instance(1)));
-        assert_eq!(supply.hung(until), None);
+        assert_eq!((supply.hung(until), supply.deadline()), (None, None));
+        supply.began(Instance(2));
         supply.feed(Instance(2));
         supply.gone(Instance(1));
-        assert!(supply.deadline().is_some());
+        assert!(supply.deadline().is_some(), "each for itself");
         supply.gone(Instance(2));
         assert_eq!(supply.deadline(), None);
+    }
+
+    #[test]
+    fn how_often_an_instance_wants_to_be_heard_is_its_own() {
+        let mut supply = Supply::new(Vec::new(), Some(Duration::from_secs(3600)));
+        supply.began(Instance(1));
+        supply.feed_every(Instance(1), Duration::from_millis(1));
+        assert!(supply.deadline().unwrap() < Instant::now() + Duration::from_secs(60));
+        supply.feed_every(Instance(1), Duration::ZERO);
+        assert_eq!(supply.deadline(), None);
+        supply.began(Instance(2));
+        supply.feed(Instance(2));
+        assert!(supply.deadline().unwrap() > Instant::now() + Duration::from_secs(60));
     }
 }
