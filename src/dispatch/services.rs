@@ -8,7 +8,7 @@ use super::{Shared, smoke};
 use crate::engine::{Event, Instance, Order, Request};
 use crate::process::notify::Notice;
 use crate::process::routing::Route;
-use crate::process::{Chunk, signals};
+use crate::process::{Chunk, Door, signals};
 use crate::ready::Tail;
 use crate::ui::{Kind, Line};
 
@@ -25,8 +25,8 @@ pub(super) struct Services {
     pub(super) order: Order,
     /// The number of the next member.
     next: u64,
-    /// As NOTIFY_SOCKET has it, where there is one.
-    notify: Option<String>,
+    /// Where programs say how they are, if one does.
+    notify: Option<Door>,
     /// Whether the tree was seen, without which nothing starts.
     has_watched: bool,
     /// What asked all of them to end.
@@ -62,7 +62,7 @@ pub(super) enum Ending {
 const SPAN: u64 = 1 << 40;
 
 impl Services {
-    pub(super) fn new(specs: Vec<Spec>, rules: Vec<Rule>, notify: Option<String>) -> Self {
+    pub(super) fn new(specs: Vec<Spec>, rules: Vec<Rule>, notify: Option<Door>) -> Self {
         let mut services = Self {
             members: Vec::new(),
             retiring: Vec::new(),
@@ -89,7 +89,7 @@ impl Services {
         self.next += 1;
         let mut service = Service::new(spec, number * SPAN..(number + 1) * SPAN);
         if let (true, Some(notify)) = (service.spec.takes_notices, &self.notify) {
-            service.supply.notices(notify.clone());
+            service.supply.notices(notify.name().to_owned());
         }
         Member {
             number,

@@ -3,6 +3,7 @@
 
 mod children;
 mod descendants;
+mod door;
 mod holders;
 mod keep;
 mod keeper;
@@ -20,6 +21,7 @@ mod user;
 
 pub use children::{Children, Reaped};
 pub use descendants::Process;
+pub use door::Door;
 pub use output::{Chunk, Output};
 pub use program::{Program, Stdin};
 pub use sentinel::STOP_TYPED;

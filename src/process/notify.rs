@@ -4,14 +4,15 @@
 use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::os::unix::net::UnixDatagram;
 use std::thread;
 use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::sockopt::set_socket_passcred;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, recvmsg};
+
+use super::door::Door;
 
 /// A message, and who has sent it.
 #[derive(Debug)]
@@ -67,14 +68,12 @@ const DESCRIPTORS: usize = 253;
 /// The longest message that is read.
 const LONGEST: usize = 64 * 1024;
 
-/// Opens the socket, and passes every message on from a thread of its own. Gives its name as
-/// NOTIFY_SOCKET has it. It is an abstract one: it needs no directory that can be written, and
-/// nothing is left of it.
+/// Opens the socket, and passes every message on from a thread of its own.
 ///
 /// # Errors
 /// When no socket or thread can be made.
-pub fn serve(send: impl Fn(Notice) -> bool + Send + 'static) -> io::Result<String> {
-    let (socket, name) = bind()?;
+pub fn serve(send: impl Fn(Notice) -> bool + Send + 'static) -> io::Result<Door> {
+    let (door, socket) = Door::open()?;
     set_socket_passcred(&socket, true)?;
     thread::Builder::new().name("notify".into()).spawn(move || {
         let mut buffer = vec![0; LONGEST];
@@ -84,23 +83,7 @@ pub fn serve(send: impl Fn(Notice) -> bool + Send + 'static) -> io::Result<Strin
             }
         }
     })?;
-    Ok(format!("@{name}"))
-}
-
-fn bind() -> io::Result<(UnixDatagram, String)> {
-    let pid = std::process::id();
-    let mut attempt = 0;
-    loop {
-        // Other PID namespaces may share our network namespace, and with it these names.
-        let name = format!("stakeout/{pid}/{attempt}");
-        match UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name)?) {
-            Ok(socket) => return Ok((socket, name)),
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse && attempt < 1000 => {
-                attempt += 1
-            }
-            Err(error) => return Err(error),
-        }
-    }
+    Ok(door)
 }
 
 /// Reads one message; none if it came without credentials.
@@ -177,6 +160,8 @@ fn is_descriptor_name(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::net::SocketAddr;
     use std::sync::mpsc;
 
     use super::*;
@@ -203,14 +188,19 @@ mod tests {
     #[test]
     fn what_is_sent_comes_with_its_sender_and_descriptors() {
         let (sender, notices) = mpsc::channel();
-        let name = serve(move |notice| sender.send(notice).is_ok()).unwrap();
-        let address = SocketAddr::from_abstract_name(&name[1..]).unwrap();
+        let door = serve(move |notice| sender.send(notice).is_ok()).unwrap();
         let client = UnixDatagram::unbound().unwrap();
-        client.send_to_addr(b"READY=1", &address).unwrap();
+        match door.name().strip_prefix('@') {
+            Some(name) => {
+                client.connect_addr(&SocketAddr::from_abstract_name(name).unwrap()).unwrap()
+            }
+            None => client.connect(door.name()).unwrap(),
+        }
+        client.send(b"READY=1").unwrap();
         let notice = notices.recv().unwrap();
         assert_eq!(notice.pid, std::process::id().cast_signed());
         assert_eq!((notice.words, notice.descriptors.len()), (vec![Word::Ready], 0));
-        client.send_to_addr(&[b'x'; 70_000], &address).unwrap();
+        client.send(&[b'x'; 70_000]).unwrap();
         let notice = notices.recv().unwrap();
         assert_eq!((notice.words, notice.malformed), (vec![], 1), "too long");
     }

@@ -6,8 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// So many requests at least, one every so often.
-const REQUESTS: u32 = 2000;
+/// How often there is a request.
 const PERIOD: Duration = Duration::from_micros(2500);
 
 /// Clients that ask at once at the most; a request that waits holds up no other.
@@ -37,14 +36,14 @@ impl Drop for SetOnDrop<'_> {
     }
 }
 
-/// Asks while `during` runs, and until there were 2,000 requests; gives the failures.
-pub fn under_load(address: SocketAddr, during: impl FnOnce()) -> Vec<String> {
+/// Asks while `during` runs, and until there were so many requests; gives the failures.
+pub fn under_load(address: SocketAddr, least: u32, during: impl FnOnce()) -> Vec<String> {
     let (is_over, asked, began) = (AtomicBool::new(false), AtomicU32::new(0), Instant::now());
     let client = || {
         let mut failures = Vec::new();
         loop {
             let number = asked.fetch_add(1, Ordering::Relaxed);
-            if number >= REQUESTS && is_over.load(Ordering::Relaxed) {
+            if number >= least && is_over.load(Ordering::Relaxed) {
                 return failures;
             }
             thread::sleep((began + PERIOD * number).saturating_duration_since(Instant::now()));

@@ -4,6 +4,7 @@ mod auto;
 mod bad_input;
 mod building;
 mod choosing;
+mod clients;
 mod configuring;
 mod control;
 mod crashing;

@@ -176,7 +176,7 @@ if os.fork() == 0:
 time.sleep(1000)
 "#;
     let mut session = run(&tree, &["-v", "--ready", "notify"], script);
-    let line = session.wait_for("socket @");
+    let line = session.wait_for("socket ");
     session.wait_for_all(&[
         "3 lines to NOTIFY_SOCKET that mean nothing",
         "said by a child",

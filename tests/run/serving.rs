@@ -56,7 +56,7 @@ fn no_request_fails_over_20_handovers() {
     let listen = format!("web={address}");
     let mut session = serve(&tree, &["--listen", &listen, "--ready", "notify", "--handover"]);
     session.wait_for("serves 0 web end");
-    let failures = under_load(address, || {
+    let failures = under_load(address, 2000, || {
         for n in 1..=20 {
             tree.save_by_rename("a", &n.to_string());
             session.wait_for(&format!("serves {n} web end"));
@@ -74,7 +74,7 @@ fn no_connection_is_refused_over_20_restarts() {
     let address = free_address();
     let mut session = serve(&tree, &["--listen", &address.to_string()]);
     session.wait_for("serves 0 unknown end");
-    let failures = under_load(address, || {
+    let failures = under_load(address, 2000, || {
         for n in 1..=20 {
             // As a whole: one that starts between truncation and writing would serve nothing.
             tree.save_by_rename("a", &n.to_string());
