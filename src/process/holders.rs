@@ -1,13 +1,23 @@
-//! Who holds a port, as /proc shows it.
+//! Who holds an address, as /proc shows it.
 
 use std::collections::BTreeSet;
 use std::fs;
 
 /// The processes, as `PID (NAME)`, that listen on a TCP port; none where that cannot be seen.
-pub(super) fn holders(port: u16) -> Vec<String> {
+pub(super) fn of_port(port: u16) -> Vec<String> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
     let tables = tables.iter().filter_map(|path| fs::read_to_string(path).ok());
-    let inodes: BTreeSet<String> = tables.flat_map(|table| listening(&table, port)).collect();
+    of_inodes(&tables.flat_map(|table| listening(&table, port)).collect())
+}
+
+/// The same for a Unix socket, named as it was bound: a path, or `@NAME`.
+pub(super) fn of_unix(name: &str) -> Vec<String> {
+    let table = fs::read_to_string("/proc/net/unix").unwrap_or_default();
+    of_inodes(&bound(&table, name))
+}
+
+/// The processes that have one of these sockets open.
+fn of_inodes(inodes: &BTreeSet<String>) -> Vec<String> {
     if inodes.is_empty() {
         return Vec::new();
     }
@@ -37,6 +47,17 @@ fn listening(table: &str, port: u16) -> Vec<String> {
     table.lines().filter_map(inode).collect()
 }
 
+/// The inodes of Unix sockets of this name, in a table as proc_pid_net(5) describes it.
+fn bound(table: &str, name: &str) -> BTreeSet<String> {
+    let inode = |line: &str| {
+        // A name may contain spaces; those before it are fields' ends.
+        let mut fields = line.splitn(7, ' ').skip(6);
+        let (inode, bound) = fields.next()?.trim_start().split_once(' ')?;
+        (bound == name).then(|| inode.to_owned())
+    };
+    table.lines().filter_map(inode).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,5 +71,17 @@ mod tests {
 ";
         assert_eq!(listening(table, 8080), ["4711"]);
         assert_eq!(listening(table, 443), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_table_of_unix_sockets_is_read() {
+        let table = "Num       RefCount Protocol Flags    Type St Inode Path
+0000000000000000: 00000002 00000000 00010000 0001 01    4711 /run/a b.sock
+0000000000000000: 00000003 00000000 00000000 0001 03 1234567
+0000000000000000: 00000002 00000000 00010000 0001 01 1234568 @hidden
+";
+        assert_eq!(bound(table, "/run/a b.sock"), ["4711".to_owned()].into());
+        assert_eq!(bound(table, "@hidden"), ["1234568".to_owned()].into());
+        assert_eq!(bound(table, "/run/a"), BTreeSet::new());
     }
 }

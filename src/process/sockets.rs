@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::net::listen;
 
-use super::holders::holders;
+use super::holders;
 
 /// Connections that may wait; the kernel takes net.core.somaxconn if that is less (listen(2)).
 const BACKLOG: i32 = 4096;
@@ -195,18 +195,23 @@ fn unix(path: &Path) -> io::Result<UnixListener> {
 fn refused(address: &Address, error: &io::Error) -> String {
     let reason = crate::scan::reason(error);
     let hint = match (error.kind(), &address.place) {
-        (io::ErrorKind::AddrInUse, Place::Tcp(text)) => {
-            let port = text.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
-            match port.map(holders).unwrap_or_default().as_slice() {
-                [] => "end whoever listens there, or choose another port".to_owned(),
+        (io::ErrorKind::AddrInUse, place) => {
+            let (holders, other) = match place {
+                Place::Tcp(text) => {
+                    let port = text.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+                    (port.map(holders::of_port).unwrap_or_default(), "port")
+                }
+                Place::Unix(_) | Place::Abstract(_) => {
+                    (holders::of_unix(&address.to_string()), "path")
+                }
+            };
+            match holders.as_slice() {
+                [] => format!("end whoever listens there, or choose another {other}"),
                 holders => format!(
-                    "it is held by {}; end that, or choose another port",
+                    "it is held by {}; end that, or choose another {other}",
                     holders.join(", ")
                 ),
             }
-        }
-        (io::ErrorKind::AddrInUse, _) => {
-            "end whoever listens there, or choose another path".to_owned()
         }
         (io::ErrorKind::PermissionDenied, Place::Tcp(_)) => {
             "ports below 1024 take CAP_NET_BIND_SERVICE".to_owned()
@@ -249,12 +254,18 @@ mod tests {
     }
 
     #[test]
-    fn who_holds_a_port_is_named() {
+    fn who_holds_an_address_is_named() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let error = Socket::open(&Address::parse(&address.to_string()).unwrap()).unwrap_err();
         let own = format!("held by {} (", std::process::id());
         assert!(error.contains(&own) && error.contains(&address.to_string()), "{error}");
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("a.sock");
+        let _listener = UnixListener::bind(&path).unwrap();
+        let address = Address::parse(path.to_str().unwrap()).unwrap();
+        let error = Socket::open(&address).unwrap_err();
+        assert!(error.contains(&own) && error.contains(path.to_str().unwrap()), "{error}");
     }
 
     #[test]

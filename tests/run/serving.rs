@@ -193,8 +193,11 @@ fn an_address_in_use_is_named_with_who_holds_it() {
 #[test]
 fn what_cannot_work_is_refused_before_anything_starts() {
     let tree = Tree::new(&[("a", "one")]);
-    let cases: [&[&str]; 8] = [
+    let cases: [&[&str]; 11] = [
         &["--ready", "udp:80"],
+        &["--ready", "http://"],
+        &["--ready", "http://127.0.0.1:99999/"],
+        &["--ready", "https://localhost/"],
         &["--ready", "log:("],
         &["--listen", "nonsense"],
         &["--handover"],
@@ -206,5 +209,7 @@ fn what_cannot_work_is_refused_before_anything_starts() {
     for options in cases {
         let mut session = serve(&tree, options);
         assert_eq!(session.wait().code(), Some(2), "{options:?}: {}", session.output());
+        // One sentence that says what is accepted.
+        assert_eq!(session.seen("panicked") + session.seen("starting"), 0, "{}", session.output());
     }
 }
