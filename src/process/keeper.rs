@@ -88,7 +88,7 @@ impl Keeper {
         };
         let error = io::Error::last_os_error();
         drop(theirs);
-        let Some(pid) = Pid::from_raw(pid).filter(|_| pid > 0) else { return Err(error) };
+        let pid = Some(pid).filter(|pid| *pid > 0).and_then(Pid::from_raw).ok_or(error)?;
         let keeper = Self { pid, channel };
         // It forks once and tells; nothing there can wait for a file system.
         match keeper.hear(RecvFlags::empty()) {

@@ -157,7 +157,7 @@ impl<'a> Leader<'a> {
             0 => self.run(writer.as_raw_fd(), parent),
             pid => pid,
         };
-        let Some(pid) = Pid::from_raw(pid).filter(|_| pid > 0) else {
+        let Some(pid) = Some(pid).filter(|pid| *pid > 0).and_then(Pid::from_raw) else {
             // SAFETY: errno is this thread's own.
             return Err(Errno::from_raw_os_error(unsafe { *libc::__errno_location() }));
         };

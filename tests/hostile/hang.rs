@@ -16,14 +16,13 @@ pub struct Running {
 
 impl Running {
     pub fn start(share: &Share, options: &[&str]) -> Self {
-        let mut stakeout = Command::new(env!("CARGO_BIN_EXE_stakeout"))
-            .args(options)
-            .arg("-w")
-            .arg(share.path())
-            .args(["--", "sleep", "1000"])
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_stakeout"));
+        command.args(options).arg("-w").arg(share.path()).args(["--", "sleep", "1000"]);
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Self {
+        let mut stakeout = command.stderr(Stdio::piped()).spawn().unwrap();
         let errors = BufReader::new(stakeout.stderr.take().unwrap());
         let (sender, lines) = channel();
         thread::spawn(move || {
@@ -82,4 +81,51 @@ fn while_it_hangs_signals_are_answered_and_the_program_is_stopped() {
     share.set(Faults::default());
     let status = stakeout.stakeout.wait().unwrap();
     assert_eq!(status.code(), Some(143), "{status}");
+}
+
+/// The state of a process, as proc_pid_stat(5) names it.
+fn state(pid: i32) -> Option<char> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit(") ").next()?.chars().next()
+}
+
+#[test]
+fn a_program_that_cannot_be_killed_is_named_and_no_second_one_is_started() {
+    let Some(share) = Share::mount() else { return };
+    share.write("data", "one");
+    let tree = tempfile::tempdir().unwrap();
+    let change = |text: &str| std::fs::write(tree.path().join("a"), text).unwrap();
+    change("one");
+    // It asks the share again and again; once that hangs, it waits there whatever comes.
+    let script = "import os, sys\nwhile True: os.stat(sys.argv[1])\n";
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stakeout"));
+    command.args(["--interval", "20ms", "--stop-timeout", "200ms", "-w"]).arg(tree.path());
+    command.args(["--", "python3", "-c", script]).arg(share.path().join("data"));
+    let mut stakeout = Running::spawn(command);
+    let line = stakeout.wait_for("(pid ");
+    let pid: i32 = line.split("(pid ").nth(1).unwrap().trim_end_matches(')').parse().unwrap();
+    share.set(Faults { hangs: true, ..Faults::default() });
+    let until = Instant::now() + Duration::from_secs(60);
+    let wait_until = |what: &str, is_so: &dyn Fn() -> bool| {
+        while !is_so() {
+            assert!(Instant::now() < until, "{what}: not in time; its state is {:?}", state(pid));
+            thread::sleep(Duration::from_millis(5));
+        }
+    };
+    wait_until("it waits for the share", &|| share.at_once() > 0);
+    change("two");
+    stakeout.wait_for("killing it");
+    let line = stakeout.wait_for(&format!("{pid}"));
+    assert!(line.contains("state D"), "{line}");
+    rustix::process::kill_process(
+        rustix::process::Pid::from_child(&stakeout.stakeout),
+        rustix::process::Signal::TERM,
+    )
+    .unwrap();
+    assert_eq!(stakeout.stakeout.wait().unwrap().code(), Some(125));
+    // Whoever waits for the share goes when that answers.
+    share.set(Faults::default());
+    let left: Vec<String> = stakeout.lines.iter().collect();
+    assert!(!left.iter().any(|line| line.contains("starting")), "{left:?}");
+    wait_until("it is gone", &|| state(pid).is_none_or(|state| state == 'Z'));
 }

@@ -127,7 +127,12 @@ impl Share {
         self.server.released.notify_all();
     }
 
-    /// The most requests that were waiting for an answer at the same time.
+    /// How many requests wait for an answer.
+    pub fn at_once(&self) -> usize {
+        self.server.state().at_once
+    }
+
+    /// The same, at the most so far.
     pub fn most_at_once(&self) -> usize {
         self.server.state().most_at_once
     }

@@ -1,6 +1,11 @@
 //! Many at once, and many times over: orphans, restarts.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use rustix::process::{Resource, getrlimit};
 
 use super::support::{Session, Tree, descendants, number, read};
 
@@ -91,4 +96,40 @@ fn after_500_restarts_nothing_has_grown() {
     let left = descendants(stakeout);
     // The program, its daemon, and what may be on its way out.
     assert!(left.len() <= 4, "{left:?}");
+}
+
+#[test]
+fn where_no_process_can_be_made_it_is_tried_again_until_one_can() {
+    if !super::identity::is_root() {
+        return;
+    }
+    // The limit does not hold for root.
+    let (tree, place) = (Tree::new(&[("a", "one")]), tempfile::tempdir_in("/tmp").unwrap());
+    let binary = place.path().join("stakeout");
+    fs::copy(env!("CARGO_BIN_EXE_stakeout"), &binary).unwrap();
+    for path in [place.path(), &tree.path(".")] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let mut command = tree.stakeout_at(&binary);
+    command.args(["--interval", "20ms", "--control", "off", "--", "sh", "-c"]).uid(23_456);
+    command.arg("echo shows $(cat a); exec sleep 1000");
+    let mut session = Session::start(command);
+    session.wait_for("shows one");
+    // Only itself may set its limit, without more capabilities than a container's root has.
+    let stakeout = session.pid();
+    let limit = |most: &str| {
+        let mut prlimit = Command::new("prlimit");
+        prlimit.arg(format!("--pid={}", stakeout.as_raw_nonzero())).uid(23_456);
+        prlimit.arg(format!("--nproc={most}:")).status().unwrap()
+    };
+    let most = getrlimit(Resource::Nproc).maximum;
+    let most = most.map_or_else(|| "unlimited".into(), |most| most.to_string());
+    assert!(limit("1").success(), "prlimit(1) from util-linux");
+    tree.write("a", "two");
+    session.wait_for("trying again in 250ms");
+    session.wait_for("trying again in 500ms");
+    assert!(limit(&most).success());
+    session.wait_for("shows two");
+    assert_eq!(session.terminate().code(), Some(143), "{}", session.output());
+    assert_eq!(session.seen("cannot make a process for sh"), 2, "{}", session.output());
 }

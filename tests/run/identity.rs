@@ -5,7 +5,7 @@ use rustix::process::{Signal, geteuid};
 use super::support::{Session, Tree, eventually, is_alive, number};
 
 /// Whether the test may change users; says so, or fails in CI, if not.
-fn is_root() -> bool {
+pub fn is_root() -> bool {
     let is_root = geteuid().is_root();
     if !is_root {
         assert!(std::env::var_os("CI_ALL_TESTS").is_none(), "not root");

@@ -51,7 +51,12 @@ impl Tree {
 
     /// stakeout on this tree, with none of the caller's own settings.
     pub fn stakeout(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_stakeout"));
+        self.stakeout_at(env!("CARGO_BIN_EXE_stakeout").as_ref())
+    }
+
+    /// The same, that lies elsewhere.
+    pub fn stakeout_at(&self, binary: &Path) -> Command {
+        let mut command = Command::new(binary);
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("STAKEOUT_") {
                 command.env_remove(name);
