@@ -14,6 +14,7 @@ mod ending;
 mod git;
 mod go;
 mod identity;
+mod inits;
 mod load;
 mod log;
 mod notifying;
