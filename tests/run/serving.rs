@@ -111,6 +111,32 @@ fn the_old_one_stays_if_the_new_one_fails_or_is_not_ready_in_time() {
 }
 
 #[test]
+fn a_build_that_fails_hands_nothing_over_and_a_change_meanwhile_replaces_the_new_one() {
+    let tree = Tree::new(&[("a", "one")]);
+    let address = free_address();
+    let address_text = address.to_string();
+    let options = ["--listen", &*address_text, "--ready", "notify", "--handover"];
+    let build = ["--build", "! grep -q wrong a"];
+    let mut session = serve(&tree, &[&options[..], &build].concat());
+    session.wait_for("ready after");
+    tree.save_by_rename("a", "wrong");
+    session.wait_for("BUILD FAILED");
+    assert_eq!(ask(address).expect("an answer"), "one");
+    assert_eq!(session.seen("starting python3"), 1, "{}", session.output());
+    // One that is never ready gives way to the next.
+    tree.save_by_rename("a", "hangs");
+    session.wait_for("starting python3");
+    tree.save_by_rename("a", "two");
+    session.wait_for("serves two");
+    session.wait_for("stopping the one before");
+    eventually("the new one", || ask(address).is_ok_and(|answer| answer == "two"));
+    let left = || descendants(session.pid().as_raw_nonzero().get()).len();
+    // It and its keeper.
+    eventually("the end of the others", || left() == 2);
+    assert_eq!(session.terminate().code(), Some(0), "{}", session.output());
+}
+
+#[test]
 fn unix_sockets_are_passed_and_removed() {
     let tree = Tree::new(&[("a", "one")]);
     let path = tree.path(".git/web.sock");
