@@ -2,6 +2,7 @@
 //! killed.
 
 mod ending;
+mod handover;
 
 use std::time::{Duration, Instant};
 
@@ -175,30 +176,6 @@ impl Runner {
         vec![Action::Start(instance)]
     }
 
-    /// Starts one beside what is up, in the place of another that was to take over.
-    fn succeed(&mut self, now: Instant, instance: Instance) -> Vec<Action> {
-        let mut actions = self.dismiss_successor(self.policy.stop_signal, now);
-        let next = Up::new(instance, now, self.policy.ready_timeout);
-        if let State::Up { successor, .. } = &mut self.state {
-            *successor = Some(next);
-            actions.push(Action::Start(instance));
-        }
-        actions
-    }
-
-    /// Stops the one that was to take over, if there is one.
-    fn dismiss_successor(&mut self, signal: i32, now: Instant) -> Vec<Action> {
-        let State::Up { successor, .. } = &mut self.state else { return Vec::new() };
-        let successor = successor.take();
-        successor.map_or_else(Vec::new, |up| self.leave(up.instance, signal, now))
-    }
-
-    fn leave(&mut self, instance: Instance, signal: i32, now: Instant) -> Vec<Action> {
-        let stop = Stop::asked(now, self.policy.stop_timeout);
-        self.leaving.push(Leaving { instance, stop });
-        vec![Action::Stop(instance, signal)]
-    }
-
     /// Stops what is up, if only to clear away what its first process has left behind.
     fn stop(&mut self, signal: i32, then: Then, now: Instant) -> Vec<Action> {
         let mut actions = self.dismiss_successor(signal, now);
@@ -223,14 +200,7 @@ impl Runner {
         let State::Up { up, successor } = &mut self.state else { return Vec::new() };
         let is_told = self.policy.ready_timeout.is_some();
         match successor {
-            Some(next) if next.instance == instance => {
-                let took = now.saturating_duration_since(next.since);
-                let (old, next) = (up.instance, Up { ready: Ready::Yes, ..*next });
-                self.state = State::Up { up: next, successor: None };
-                let mut actions = vec![Action::Note(Note::HandedOver { instance, took })];
-                actions.extend(self.leave(old, self.policy.stop_signal, now));
-                actions
-            }
+            Some(next) if next.instance == instance => self.take_over(now),
             _ if up.instance == instance && up.exit.is_none() && up.ready != Ready::Yes => {
                 up.ready = Ready::Yes;
                 let took = now.saturating_duration_since(up.since);
@@ -272,14 +242,6 @@ impl Runner {
             }
             _ => Vec::new(),
         }
-    }
-
-    fn fail_successor(&mut self, failure: Failure, now: Instant) -> Vec<Action> {
-        let State::Up { successor: Some(next), .. } = self.state else { return Vec::new() };
-        let note = Note::HandoverFailed { instance: next.instance, failure };
-        let mut actions = vec![Action::Note(note)];
-        actions.extend(self.dismiss_successor(self.policy.stop_signal, now));
-        actions
     }
 
     /// The instance's first process ended.

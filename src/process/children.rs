@@ -3,19 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::iter;
-use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, getpid, kill_process_group, set_child_subreaper};
 
 use super::descendants::{Process, descendants};
+use super::foreground::{Foreground, TYPED};
+use super::group::Group;
 use super::keeper::{Keeper, Order, Started, Word};
 use super::reaper;
-use super::sentinel::Sentinel;
 use super::signals;
 use super::spawn::{Given, Input};
-use super::terminal::Terminal;
 use super::{Program, Stdin};
-use crate::engine::{Event, Exit, Instance, NotStarted};
+use crate::engine::{Event, Exit, Instance};
 
 /// All instances of which a process may be left.
 #[derive(Debug)]
@@ -24,34 +23,7 @@ pub struct Children {
     /// Children that were here before us, as after `sh -c 'job & exec stakeout'`; by pid and
     /// start.
     strangers: BTreeSet<(i32, u64)>,
-    /// What our standard input is, if the program is to have it.
-    terminal: Option<Terminal>,
-    /// While the program has the terminal.
-    sentinel: Option<Sentinel>,
-    /// A signal that was taken for typed, of which the sentinel has yet to tell.
-    foreseen: Option<i32>,
-    /// When the sentinel told of something last.
-    typed: Option<Instant>,
-}
-
-/// An instance: its process group, and what else descends from it.
-#[derive(Debug)]
-struct Group {
-    keeper: Keeper,
-    /// The leader's pid, which is the group's id for as long as the group has members.
-    leader: Pid,
-    wants_terminal: bool,
-    /// Whether it executed its program, once that is known.
-    executed: Option<Result<(), NotStarted>>,
-    exit: Option<Exit>,
-    /// Whether its keeper is there. One that was killed has left us what it kept.
-    has_keeper: bool,
-    /// Whether nothing of it is left.
-    is_empty: bool,
-    /// Whether nothing of it may live on. What is found of it later is killed then, too.
-    is_killed: bool,
-    /// Whether it may die by SIGINT or SIGQUIT since we sent that.
-    is_explained: bool,
+    foreground: Foreground,
 }
 
 /// What reaping gave.
@@ -64,12 +36,6 @@ pub struct Reaped {
     /// Instances whose first process was stopped, and by which signal.
     pub stopped: Vec<(Instance, i32)>,
 }
-
-/// What somebody at a terminal types to end a program.
-const TYPED: [i32; 2] = [libc::SIGINT, libc::SIGQUIT];
-
-/// How far the sentinel's word and the end that it explains may be apart.
-const SENTINEL_TAKES: Duration = Duration::from_secs(1);
 
 /// How often killing looks again at once. What starts processes faster than that is killed the
 /// next time.
@@ -87,20 +53,11 @@ impl Children {
         let strangers = descendants(getpid()).unwrap_or_default();
         let strangers = strangers.iter().map(|process| (process.pid, process.started));
         let strangers = strangers.collect();
-        let terminal = if stdin == Stdin::Inherit { Terminal::new() } else { None };
-        let sentinel = terminal.as_ref().map(|_| Sentinel::new()).transpose()?;
-        Ok(Self {
-            instances: BTreeMap::new(),
-            strangers,
-            terminal,
-            sentinel,
-            foreseen: None,
-            typed: None,
-        })
+        Ok(Self { instances: BTreeMap::new(), strangers, foreground: Foreground::new(stdin)? })
     }
 
-    /// Starts `program` as this instance, and gives its pid. Whether it was executed is an event that follows: on a dead mount that
-    /// takes for ever.
+    /// Starts `program` as this instance, and gives its pid. Whether it was executed is an event
+    /// that follows: on a dead mount that takes for ever.
     ///
     /// # Errors
     /// When no process can be made.
@@ -110,18 +67,10 @@ impl Children {
         program: &Program,
         given: Given<'_>,
     ) -> io::Result<Pid> {
-        let input = match (program.stdin, &self.terminal) {
-            (Stdin::Null, _) => Input::Null,
-            (Stdin::Inherit, None) => Input::Inherit,
-            (Stdin::Inherit, Some(terminal)) if terminal.is_ours() => Input::Terminal,
-            // Reading from it in the background would stop the program by SIGTTIN.
-            (Stdin::Inherit, Some(_)) => Input::Null,
-        };
+        let input = self.foreground.input(program.stdin);
         let Started { keeper, leader, gate } = Keeper::start(program, input, given)?;
         if input == Input::Terminal {
-            self.foreseen = None;
-            self.terminal.iter_mut().for_each(|terminal| terminal.gave(leader));
-            self.post_sentinel(leader);
+            self.foreground.was_taken(leader);
         }
         // Before it is executed, so that nothing can be typed that the sentinel misses.
         drop(gate);
@@ -165,8 +114,7 @@ impl Children {
     fn orphans(&self) -> Option<Vec<Process>> {
         let mut kept = BTreeSet::new();
         let keepers = self.instances.values().filter(|group| group.has_keeper);
-        let ours =
-            keepers.map(|group| group.keeper.pid()).chain(self.sentinel.iter().map(Sentinel::pid));
+        let ours = keepers.map(|group| group.keeper.pid()).chain(self.foreground.sentinel());
         for pid in ours {
             kept.insert(pid.as_raw_nonzero().get());
             kept.extend(descendants(pid)?.iter().map(|process| process.pid));
@@ -204,30 +152,25 @@ impl Children {
             group.is_killed = true;
             group.keeper.order(Order::Kill);
         }
-        if self.has_terminal(instance)
-            && let Some(sentinel) = &self.sentinel
-        {
-            sentinel.leave();
+        if self.has_terminal(instance) {
+            self.foreground.recall_sentinel();
         }
         self.kill_again();
     }
 
     /// Whether this process is our sentinel: what it sends was typed at the terminal.
     pub fn is_sentinel(&self, pid: Pid) -> bool {
-        self.sentinel.as_ref().is_some_and(|sentinel| sentinel.pid() == pid)
+        self.foreground.sentinel() == Some(pid)
     }
 
     /// Whether what the sentinel tells was not yet told of. To be called once for each telling.
     pub fn is_news(&mut self, signal: i32) -> bool {
-        self.typed = Some(Instant::now());
-        self.foreseen.take() != Some(signal)
+        self.foreground.is_news(signal)
     }
 
     /// Whether an instance was put into the terminal's foreground.
     pub fn has_terminal(&self, instance: Instance) -> bool {
-        let leader = self.leader(instance);
-        let terminal = self.terminal.as_ref();
-        leader.is_some_and(|leader| terminal.is_some_and(|it| it.was_given_to(leader)))
+        self.leader(instance).is_some_and(|leader| self.foreground.is(leader))
     }
 
     /// The instance that has the terminal, if one of its processes is stopped. Its first one may
@@ -256,9 +199,7 @@ impl Children {
     /// Stops us after an instance that was stopped by Ctrl-Z, and goes on with both when somebody
     /// continues us; at once where nobody could.
     pub fn suspend(&mut self, instance: Instance) {
-        if let Some(terminal) = &mut self.terminal {
-            terminal.take_back();
-        }
+        self.foreground.take_back();
         signals::suspend_job();
         self.resume();
         // Not by way of the keeper: when we return, nothing is stopped by this Ctrl-Z any more, and
@@ -274,33 +215,7 @@ impl Children {
     pub fn resume(&mut self) -> bool {
         let leader =
             self.instances.values().find(|group| group.wants_terminal && group.exit.is_none());
-        let leader = leader.map(|group| group.leader);
-        let (Some(leader), Some(terminal)) = (leader, &mut self.terminal) else { return false };
-        let had_it = terminal.was_given_to(leader);
-        if !had_it && terminal.give(leader) {
-            self.post_sentinel(leader);
-        }
-        had_it
-    }
-
-    /// Posts the sentinel in a group. If the program killed it with its own group, by
-    /// `kill -9 0` for example, another takes its place.
-    fn post_sentinel(&mut self, group: Pid) {
-        let is_posted = |it: &Sentinel| it.is_alive() && it.join(group).is_ok();
-        if !self.sentinel.as_ref().is_some_and(is_posted) {
-            // Without one Ctrl-C still reaches the program.
-            self.sentinel = Sentinel::new().ok();
-            _ = self.sentinel.as_ref().map(|sentinel| sentinel.join(group));
-        }
-    }
-
-    fn restore_terminal(&mut self) {
-        if let Some(sentinel) = &self.sentinel {
-            sentinel.leave();
-        }
-        if let Some(terminal) = &mut self.terminal {
-            terminal.restore();
-        }
+        leader.map(|group| group.leader).is_some_and(|leader| self.foreground.give(leader))
     }
 
     /// Kills what is left of a killed instance. Its keeper does, too; this also reaches those
@@ -351,7 +266,6 @@ impl Children {
     }
 
     fn take(&mut self, instance: Instance, word: Word, reaped: &mut Reaped) {
-        let was_typed = self.typed.is_some_and(|typed| typed.elapsed() < SENTINEL_TAKES);
         let has_terminal = self.has_terminal(instance);
         let Some(group) = self.instances.get_mut(&instance) else { return };
         match word {
@@ -365,12 +279,10 @@ impl Children {
                 group.exit = Some(exit);
                 // It may be faster than the sentinel.
                 if let Exit::Signal(signal) = exit
-                    && TYPED.contains(&signal)
                     && has_terminal
                     && !group.is_explained
-                    && !was_typed
+                    && self.foreground.foresees(signal)
                 {
-                    self.foreseen = Some(signal);
                     reaped.events.push(Event::Typed(signal));
                 }
                 reaped.events.push(Event::Exited(instance, exit));
@@ -404,59 +316,11 @@ impl Children {
         let had_terminal = self.has_terminal(instance);
         let Some(group) = self.instances.remove(&instance) else { return };
         if had_terminal {
-            self.restore_terminal();
+            self.foreground.restore();
         }
         events.push(match group.executed {
             Some(Err(why)) => Event::NotStarted(instance, why),
             Some(Ok(())) | None => Event::Gone(instance),
         });
-    }
-}
-
-impl Group {
-    fn new(keeper: Keeper, leader: Pid, wants_terminal: bool) -> Self {
-        Self {
-            keeper,
-            leader,
-            wants_terminal,
-            executed: None,
-            exit: None,
-            has_keeper: true,
-            is_empty: false,
-            is_killed: false,
-            is_explained: false,
-        }
-    }
-
-    /// Whether its keeper was killed before it had nothing to keep any more.
-    fn is_lost(&self) -> bool {
-        !self.has_keeper && !self.is_empty
-    }
-
-    fn is_gone(&self) -> bool {
-        !self.has_keeper && self.is_empty
-    }
-
-    /// Sends a signal to the whole group and to everyone `alive` who has left it.
-    fn signal(&self, signal: i32, alive: Option<&[Process]>) {
-        self.signal_members(signal, alive);
-        let escaped = alive.unwrap_or_default().iter().filter(|process| !self.has(process));
-        escaped.for_each(|process| process.signal(signal));
-    }
-
-    /// Sends a signal to the group, which the kernel does at once for all its members.
-    fn signal_members(&self, signal: i32, alive: Option<&[Process]>) {
-        match alive {
-            // Without the leader the id may be another's, as soon as the last member is gone.
-            Some(alive) if self.exit.is_some() => {
-                let members = alive.iter().filter(|process| self.has(process));
-                members.for_each(|process| process.signal(signal));
-            }
-            _ => self.keeper.order(Order::Signal(signal)),
-        }
-    }
-
-    fn has(&self, process: &Process) -> bool {
-        process.group == self.leader.as_raw_nonzero().get()
     }
 }

@@ -4,6 +4,8 @@
 mod children;
 mod descendants;
 mod door;
+mod foreground;
+mod group;
 mod holders;
 mod keep;
 mod keeper;
