@@ -6,11 +6,9 @@
 //! for example.
 
 use rustix::io::Errno;
-use rustix::process::{Pid, getpgrp, test_kill_process_group};
+use rustix::process::{Pid, test_kill_process_group};
 use rustix::stdio::stdin;
-use rustix::termios::{
-    OptionalActions, Termios, tcgetattr, tcgetpgrp, tcgetsid, tcsetattr, tcsetpgrp,
-};
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr, tcsetpgrp};
 
 /// Our controlling terminal, if it is our standard input.
 #[derive(Debug)]
@@ -24,14 +22,12 @@ pub(super) struct Terminal {
 impl Terminal {
     pub(super) fn new() -> Option<Self> {
         let modes = tcgetattr(stdin()).ok()?;
-        // Its session may have no id in our PID namespace, and is ours all the same.
-        let is_ours = !matches!(tcgetsid(stdin()), Err(Errno::NOTTY));
-        is_ours.then_some(Self { modes, given: None })
+        is_controlling().then_some(Self { modes, given: None })
     }
 
     /// Whether our own process group is in the foreground.
     pub(super) fn is_ours(&self) -> bool {
-        tcgetpgrp(stdin()) == Ok(getpgrp())
+        own_group().is_some_and(|own| tcgetpgrp(stdin()) == Ok(own))
     }
 
     /// Takes note of a group that has put itself into the foreground.
@@ -62,9 +58,9 @@ impl Terminal {
             Err(Errno::OPNOTSUPP) => true,
             Err(_) => false,
         };
-        if is_free {
+        if let (true, Some(own)) = (is_free, own_group()) {
             // SIGTTOU, by which the kernel would stop others for that, is blocked.
-            _ = tcsetpgrp(stdin(), getpgrp());
+            _ = tcsetpgrp(stdin(), own);
         }
     }
 
@@ -77,6 +73,19 @@ impl Terminal {
             }
         }
     }
+}
+
+/// Whether our standard input is our controlling terminal. Its session may have no id in our PID
+/// namespace, where rustix would make a Pid of 0.
+fn is_controlling() -> bool {
+    // SAFETY: a plain system call; errno is this thread's own.
+    unsafe { libc::tcgetsid(libc::STDIN_FILENO) != -1 || *libc::__errno_location() != libc::ENOTTY }
+}
+
+/// Our process group, unless it has no id in our PID namespace, as after `unshare --pid --fork`.
+fn own_group() -> Option<Pid> {
+    // SAFETY: a plain system call.
+    Pid::from_raw(unsafe { libc::getpgrp() })
 }
 
 impl Drop for Terminal {

@@ -298,3 +298,22 @@ fn as_pid_1_at_a_terminal_ctrl_c_ends_it_in_order() {
     session.wait_for("goodbye");
     assert_eq!(session.wait().code(), Some(4), "{}", session.output());
 }
+
+#[test]
+fn as_pid_1_of_a_foreign_group_it_leaves_the_terminal_alone_and_ctrl_c_ends_it() {
+    let tree = Tree::new(&[("a", "one")]);
+    let script = "trap 'echo goodbye; exit 4' INT; read line || echo nothing to read; \
+                  echo shows $(cat a); while :; do sleep 0.01; done";
+    let inner = command(&tree, &[], script);
+    // Without setsid(1): the session and the group are those of unshare(1), outside.
+    let Some(mut outer) = super::pid1::in_namespace() else { return };
+    outer.arg(inner.get_program()).args(inner.get_args()).current_dir(tree.path(""));
+    let (mut session, mut keyboard) = Session::at_terminal(&outer);
+    session.wait_for("nothing to read");
+    session.wait_for("shows one");
+    tree.write("a", "two");
+    session.wait_for("shows two");
+    keyboard.type_in(CTRL_C);
+    session.wait_for("goodbye");
+    assert_eq!(session.wait().code(), Some(4), "{}", session.output());
+}
