@@ -2,7 +2,6 @@
 
 use super::Shared;
 use super::service::Service;
-use super::supply::STORE;
 use crate::engine::{Event, Instance};
 use crate::process::notify::{Notice, Word};
 use crate::ready::Probe;
@@ -11,12 +10,17 @@ use crate::ui::{Kind, Line, text};
 impl Service {
     /// Takes a message from an instance.
     pub(super) fn take_notice(&mut self, instance: Instance, notice: Notice, shared: &mut Shared) {
-        let Notice { pid, words, malformed, descriptors } = notice;
+        let Notice { pid, words, malformed, descriptors, is_cut } = notice;
         if malformed > 0 && !std::mem::replace(&mut self.has_heard_nonsense, true) {
             let line = format!(
                 "process {pid} has sent {} to NOTIFY_SOCKET that mean nothing; they are passed over",
                 text::count(malformed, "line")
             );
+            self.log(Line::problem(Kind::BadNotice, line), shared);
+        }
+        if is_cut {
+            let line = "descriptors that the program has sent are lost: the limit on open files is \
+                        reached; raise it (ulimit -n)";
             self.log(Line::problem(Kind::BadNotice, line), shared);
         }
         let name = words.iter().find_map(|word| match word {
@@ -26,7 +30,8 @@ impl Service {
         if words.contains(&Word::Store) {
             let is_polled = !words.contains(&Word::NoPoll);
             if !self.supply.store(name.unwrap_or("stored"), descriptors, is_polled) {
-                let line = format!("more than {STORE} descriptors are stored; the rest is closed");
+                let most = self.supply.most_stored();
+                let line = format!("more than {most} descriptors are stored; the rest is closed");
                 self.log(Line::problem(Kind::BadNotice, line), shared);
             }
         }

@@ -338,6 +338,8 @@ impl Service {
             Action::Signal(instance, signal) => shared.children.signal(instance, signal),
             Action::Kill(instance) => {
                 self.say_kill(instance, shared);
+                let killed = Stopping { since: Instant::now(), signal: libc::SIGKILL };
+                self.stopping.entry(instance).or_insert(killed);
                 shared.children.kill(instance);
             }
             Action::ReportUnkillable(instance) => self.say_unkillable(instance, shared),

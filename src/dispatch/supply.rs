@@ -8,12 +8,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Resource, getrlimit};
 
 use crate::engine::Instance;
 use crate::process::Socket;
 
-/// Descriptors that may be stored.
-pub(super) const STORE: usize = 512;
+/// Descriptors that may be stored, and the part of those that may be open: up to half of these are
+/// directories that are held, and the rest is for all else.
+const STORE: usize = 512;
+const STORE_PART: usize = 4;
 
 /// What instances are given.
 #[derive(Debug, Default)]
@@ -87,12 +90,18 @@ impl Supply {
             if self.store.iter().any(|stored| is_same(&stored.descriptor, &descriptor)) {
                 continue;
             }
-            if self.store.len() == STORE {
+            if self.store.len() >= self.most_stored() {
                 return false;
             }
             self.store.push(Stored { name: name.to_owned(), descriptor, is_polled });
         }
         true
+    }
+
+    /// How many descriptors may be stored.
+    pub(super) fn most_stored(&self) -> usize {
+        let most = getrlimit(Resource::Nofile).current.and_then(|most| usize::try_from(most).ok());
+        most.map_or(STORE, |most| STORE.min(most / STORE_PART))
     }
 
     /// Takes over what was stored with another.
@@ -194,7 +203,7 @@ mod tests {
     fn there_is_a_limit() {
         let mut supply = Supply::new(Vec::new(), None);
         let one = || std::fs::File::open("/dev/null").unwrap().into();
-        for n in 0..STORE {
+        for n in 0..supply.most_stored() {
             assert!(supply.store("x", vec![one()], true), "{n}");
         }
         assert!(!supply.store("x", vec![one()], true));

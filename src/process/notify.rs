@@ -25,6 +25,8 @@ pub struct Notice {
     pub malformed: usize,
     /// The descriptors that came with it.
     pub descriptors: Vec<OwnedFd>,
+    /// Whether some did not, since no more can be open.
+    pub is_cut: bool,
 }
 
 /// One line of a message.
@@ -112,7 +114,8 @@ fn receive(socket: &UnixDatagram, buffer: &mut [u8]) -> io::Result<Option<Notice
     let text = if is_whole { &buffer[..received.bytes] } else { &[] };
     let (words, malformed) = parse(text);
     let malformed = malformed + usize::from(!is_whole);
-    Ok(pid.map(|pid| Notice { pid, words, malformed, descriptors }))
+    let is_cut = received.flags.contains(ReturnFlags::CTRUNC);
+    Ok(pid.map(|pid| Notice { pid, words, malformed, descriptors, is_cut }))
 }
 
 /// Reads the lines of a message; gives how many mean nothing, too.

@@ -86,6 +86,7 @@ fn ctrl_c_is_the_programs_if_it_goes_on_and_twice_is_the_end() {
         session.has_ended()
     });
     assert_eq!(session.wait().code(), Some(137), "{}", session.output());
+    assert_eq!(session.seen("is memory short"), 0, "{}", session.output());
 }
 
 #[test]
