@@ -10,7 +10,7 @@ use super::descendants::{Process, descendants};
 use super::foreground::{Foreground, TYPED};
 use super::group::Group;
 use super::keeper::{Keeper, Order, Started, Word};
-use super::reaper;
+use super::reaper::{self, Change};
 use super::signals;
 use super::spawn::{Given, Input};
 use super::{Program, Stdin};
@@ -242,10 +242,14 @@ impl Children {
     pub fn reap(&mut self) -> Reaped {
         let mut reaped = Reaped::default();
         while let reaper::Next::Child(pid) = reaper::next() {
-            let Some(reaper::Change::Ended(_)) = reaper::take(pid) else { continue };
-            match self.instances.values_mut().find(|group| group.keeper.pid() == pid) {
-                Some(group) => group.has_keeper = false,
-                None => reaped.orphans += 1,
+            let change = reaper::take(pid);
+            let group = self.instances.values_mut().find(|group| group.keeper.pid() == pid);
+            match (change, group) {
+                (Some(Change::Ended(_)), Some(group)) => group.has_keeper = false,
+                (Some(Change::Ended(_)), None) => reaped.orphans += 1,
+                // It has work to do, whoever has stopped it.
+                (Some(Change::Stopped(_)), Some(group)) => group.keeper.wake(),
+                _ => {}
             }
         }
         let mut words = Vec::new();

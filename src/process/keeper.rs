@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socketpair,
 };
-use rustix::process::{Pid, getpid};
+use rustix::process::{Pid, Signal, getpid, kill_process};
 
 use super::Program;
 use super::keep::keep;
@@ -103,6 +103,11 @@ impl Keeper {
 
     pub(super) fn pid(&self) -> Pid {
         self.pid
+    }
+
+    /// Lets it go on, if it was stopped. It must not have been reaped.
+    pub(super) fn wake(&self) {
+        _ = kill_process(self.pid, Signal::CONT);
     }
 
     /// The next thing that happened, without waiting for it.

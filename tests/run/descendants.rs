@@ -235,3 +235,19 @@ fn when_a_keeper_is_killed_nothing_is_left_and_the_program_is_started_again() {
     session.wait_for("up");
     assert!(!before.iter().any(|pid| is_alive(*pid)));
 }
+
+#[test]
+fn a_keeper_that_somebody_stops_goes_on() {
+    let tree = Tree::new(&[("a", "one")]);
+    let mut session = tree.run(&[], "echo shows $(cat a); exec sleep 1000");
+    session.wait_for("shows one");
+    let own = session.pid().as_raw_nonzero().get();
+    let is_keeper = |pid: &i32| read(format!("/proc/{pid}/comm").as_ref()) == "stakeout-keep\n";
+    for content in ["two", "three"] {
+        let keeper = descendants(own).into_iter().find(is_keeper).expect("a keeper");
+        kill_process(Pid::from_raw(keeper).expect("an id"), Signal::STOP).expect("kill(2)");
+        tree.write("a", content);
+        session.wait_for(&format!("shows {content}"));
+    }
+    assert_eq!(session.terminate().code(), Some(143), "{}", session.output());
+}

@@ -194,4 +194,6 @@ time.sleep(1000)
     session.wait_for("which is none of the program's");
     assert_eq!(session.seen("ready after"), 0, "{}", session.output());
     assert_eq!(session.seen("that mean nothing"), 1, "{}", session.output());
+    session.terminate();
+    assert!(name.starts_with('@') || !std::path::Path::new(&name).exists(), "{name}");
 }
