@@ -224,19 +224,19 @@ fn a_quiet_log_shows_what_a_build_wrote_only_if_it_fails() {
 fn what_every_build_writes_is_learnt_and_named_once() {
     // In its midst, so that it is stopped for it at first; and two as its last acts.
     let cases = [
-        ("cancel", "date +%N > stamp; sleep 0.3", "stamp: written by every build"),
-        ("queue", "date +%N > stamp; date +%N > log", "log and 1 more: written by every"),
+        ("cancel", "50ms", "date +%N > stamp; sleep 0.5", "stamp: written by every build"),
+        ("queue", "500ms", "date +%N > stamp; date +%N > log", "log and 1 more: written by every"),
     ];
-    for (on_busy, build, learnt) in cases {
+    for (on_busy, debounce, build, learnt) in cases {
         let tree = Tree::new(&[("a", "one")]);
         let build = format!("cp a .git/built; {build}");
         tree.write(".git/x", "");
-        let options = ["-v", "--on-busy", on_busy, "--build", &build];
+        let options = ["-v", "--debounce", debounce, "--on-busy", on_busy, "--build", &build];
         let script = "echo shows $(cat .git/built) end; exec sleep 1000";
         let mut session = tree.run(&options, script);
         session.wait_for(learnt);
         assert_eq!(session.seen("building: "), 4, "{}", session.output());
-        tree.write("a", "two");
+        tree.save_by_rename("a", "two");
         session.wait_for_all(&["shows two end", "nothing is done for "]);
         assert_eq!(session.seen("building: "), 5, "{}", session.output());
         assert_eq!(session.seen("changes after every build"), 0, "{}", session.output());
@@ -250,7 +250,7 @@ fn what_was_learnt_is_built_if_somebody_edits_it_while_nothing_is() {
     let mut session = tree.run(&options, "exec sleep 1000");
     session.wait_for("stamp: written by every build");
     let before = session.seen("building: ");
-    tree.write("stamp", "by hand");
+    tree.save_by_rename("stamp", "by hand");
     session.wait_for("has by hand");
     session.wait_for("stamp: written by every build");
     assert_eq!(session.seen("building: "), before + 4, "{}", session.output());
