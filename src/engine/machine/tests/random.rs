@@ -15,6 +15,7 @@ enum Step {
     Rule(OnChange),
     Pause,
     Resume,
+    Ask(Request),
     Exec(usize, Option<NotStarted>),
     Ready(usize),
     Exit(usize, Exit),
@@ -42,6 +43,7 @@ fn any_step() -> impl Strategy<Value = Step> {
             .prop_map(Step::Rule),
         1 => Just(Step::Pause),
         2 => Just(Step::Resume),
+        2 => prop_oneof![Just(Request::Restart), Just(Request::Build)].prop_map(Step::Ask),
         8 => (0..3_usize, exec).prop_map(|(which, result)| Step::Exec(which, result)),
         6 => (0..3_usize).prop_map(Step::Ready),
         6 => (0..3_usize, exit).prop_map(|(which, exit)| Step::Exit(which, exit)),
@@ -200,6 +202,7 @@ impl World {
             }
             Step::Pause => self.tell(Event::Requested(Request::Pause)),
             Step::Resume => self.tell(Event::Requested(Request::Resume)),
+            Step::Ask(request) => self.tell(Event::Requested(request)),
             Step::Exec(which, result) => {
                 let Some(There { instance, is_executed: false, .. }) = at(which) else { return };
                 match result {
