@@ -24,13 +24,23 @@ const LONGEST: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 pub struct Outputs {
     learnt: BTreeSet<PathBuf>,
-    /// Of how many builds in a row, each with no cause but the one before, a path followed.
-    suspects: BTreeMap<PathBuf, u32>,
+    /// What followed builds in a row, each with no cause but the one before.
+    suspects: BTreeMap<PathBuf, Suspect>,
     build: Option<Build>,
+    /// How many builds there were.
+    builds: u64,
     /// Whether the next build has no cause but the last one, as far as is known.
     is_echo: bool,
     /// Whether a build waits for quiet.
     is_waiting: bool,
+}
+
+#[derive(Debug, Default)]
+struct Suspect {
+    /// How many of these builds it followed.
+    times: u32,
+    /// The last one.
+    last: u64,
 }
 
 #[derive(Debug)]
@@ -69,6 +79,10 @@ impl Outputs {
         if !std::mem::take(&mut self.is_echo) {
             self.suspects.clear();
         }
+        self.builds += 1;
+        // Names that do not come again, of temporary files for example, would be too many.
+        let oldest = self.builds.saturating_sub(ENOUGH.into());
+        self.suspects.retain(|_, suspect| suspect.last >= oldest);
         self.is_waiting = false;
         self.build =
             Some(Build { began: now, ended: None, changed: BTreeSet::new(), is_followed: false });
@@ -91,6 +105,7 @@ impl Outputs {
             self.is_echo = false;
             self.is_waiting = false;
             self.suspects.clear();
+            self.build = None;
             // Somebody else writes them as well.
             if paths.is_subset(&self.learnt) {
                 self.learnt.retain(|path| !paths.contains(path));
@@ -103,10 +118,12 @@ impl Outputs {
         }
         for path in &new {
             if build.changed.insert((*path).clone()) {
-                *self.suspects.entry((*path).clone()).or_default() += 1;
+                let suspect = self.suspects.entry((*path).clone()).or_default();
+                suspect.times += 1;
+                suspect.last = self.builds;
             }
         }
-        build.is_followed |= new.iter().any(|path| self.suspects[*path] < PATIENT);
+        build.is_followed |= new.iter().any(|path| self.suspects[*path].times < PATIENT);
         self.is_echo = build.is_followed;
         self.is_waiting = !build.is_followed;
         if self.is_waiting { Heed::Wait } else { Heed::Act }
@@ -125,8 +142,9 @@ impl Outputs {
         self.deadline().filter(|at| *at <= now)?;
         self.is_waiting = false;
         let changed = self.build.as_ref().map(|build| &build.changed).into_iter().flatten();
-        let (learnt, rest): (Vec<_>, Vec<_>) =
-            changed.cloned().partition(|path| self.suspects.get(path) >= Some(&ENOUGH));
+        let (learnt, rest): (Vec<_>, Vec<_>) = changed
+            .cloned()
+            .partition(|path| self.suspects.get(path).is_some_and(|it| it.times >= ENOUGH));
         for path in &learnt {
             self.suspects.remove(path);
             self.learnt.insert(path.clone());

@@ -152,6 +152,15 @@ fn what_each_build_names_otherwise_does_not_hide_what_it_writes() {
 }
 
 #[test]
+fn names_that_do_not_come_again_are_forgotten() {
+    let writes: Vec<_> = (0..500).map(|n| paths(&[&format!("temp{n}")])).collect();
+    let mut world = World::new(100 * MS, writes);
+    world.edit("a.c");
+    world.wait(100_000 * MS);
+    assert!(world.builds.len() > 100 && world.outputs.suspects.len() < 10, "{:?}", world.outputs);
+}
+
+#[test]
 fn who_saves_while_it_is_built_and_pauses_is_not_taken_for_a_build() {
     let mut world = World::new(2000 * MS, vec![BTreeSet::new()]);
     world.edit("a.c");
