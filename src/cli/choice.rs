@@ -27,6 +27,13 @@ pub struct Choice {
     /// left out all the same
     #[arg(long, env = "STAKEOUT_NO_IGNORE", value_parser = BoolishValueParser::new())]
     pub no_ignore: bool,
+
+    /// Let links count as the files and directories that they lead to, which may lie anywhere
+    ///
+    /// Without it a link is one, wherever it leads. One that leads to nothing, or back to a
+    /// directory that it lies in, is one in any case.
+    #[arg(long, env = "STAKEOUT_FOLLOW_SYMLINKS", value_parser = BoolishValueParser::new())]
+    pub follow_symlinks: bool,
 }
 
 /// The items of a list, separated by commas that are not within braces or brackets, as in

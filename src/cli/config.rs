@@ -114,7 +114,6 @@ impl Effective {
         let watch = lines(config::WATCH, &general, None);
         let mut sections = vec![section("watch", None, watch)];
         if let Some(Source { config, .. }) = &source {
-            sections[0].lines.extend(from_file(write::beside_watch(config)));
             for service in &config.services {
                 let mut lines = lines(config::SERVICE, &complete(Some(service))?, Some(service));
                 lines.extend(from_file(write::beside_service(service)));

@@ -92,24 +92,6 @@ impl Source {
         }
     }
 
-    /// The same, if all that it says is done.
-    pub fn read_checked(cli: &Cli) -> Result<Option<Self>, Failure> {
-        let source = Self::read(cli)?;
-        source.iter().try_for_each(Self::check)?;
-        Ok(source)
-    }
-
-    /// Refuses what is not done yet.
-    pub fn check(&self) -> Result<(), Failure> {
-        match config::not_yet(&self.config) {
-            list if list.is_empty() => Ok(()),
-            list => {
-                let Self { file, text, .. } = self;
-                Err(Failure::usage(Problems { file: file.clone(), text: text.clone(), list }))
-            }
-        }
-    }
-
     /// The options with what the file says of a service, and of everything else, as defaults.
     pub fn complete(
         &self,

@@ -81,7 +81,6 @@ impl Reload {
 
     fn read(&mut self, text: String) -> Result<Configuration, Failure> {
         let source = self.source.with(text)?;
-        source.check()?;
         let typed = args::parse(&self.words, &[]).map_err(Failure::usage)?;
         let options = assemble(&self.words, &typed, Some(&source))?;
         let services = specs(&options.runs, &mut self.sockets).map_err(Failure::usage)?;

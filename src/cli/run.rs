@@ -18,7 +18,7 @@ use crate::ui::{Kind, Line, Log, text};
 
 /// Watches until it is told to end; gives the status to exit with.
 pub fn run(words: &[OsString], typed: Typed) -> Result<u8, Failure> {
-    let source = Source::read_checked(&typed.cli)?;
+    let source = Source::read(&typed.cli)?;
     let options = assemble(words, &typed, source.as_ref())?;
     let cli = &options.general;
     let plan = plan(&options, source.as_ref())?;

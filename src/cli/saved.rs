@@ -27,6 +27,8 @@ struct Header {
     filter: Vec<String>,
     ignore: Vec<String>,
     no_ignore: bool,
+    #[serde(default)]
+    follow_symlinks: bool,
 }
 
 /// One file or link.
@@ -83,13 +85,14 @@ fn from_hex(hex: &str) -> anyhow::Result<Vec<u8>> {
 /// # Errors
 /// When it cannot be written.
 pub fn save(file: &Path, snapshot: &Snapshot, choice: &Choice) -> anyhow::Result<()> {
-    let Choice { exts, filter, ignore, no_ignore } = choice;
+    let Choice { exts, filter, ignore, no_ignore, follow_symlinks } = choice;
     let header = Header {
         stakeout_scan: SCHEMA,
         exts: exts.clone(),
         filter: filter.clone(),
         ignore: ignore.clone(),
         no_ignore: *no_ignore,
+        follow_symlinks: *follow_symlinks,
     };
     let mut text = serde_json::to_string(&header)? + "\n";
     for (path, entry) in snapshot.entries() {
@@ -139,8 +142,8 @@ pub fn load(file: &Path) -> anyhow::Result<(Snapshot, Choice)> {
     let directories = directories.into_iter();
     let snapshot =
         Snapshot::new(directories.map(|(path, dir)| (Arc::from(path), Arc::new(Dir::new(dir)))));
-    let Header { exts, filter, ignore, no_ignore, .. } = header;
-    Ok((snapshot, Choice { exts, filter, ignore, no_ignore }))
+    let Header { exts, filter, ignore, no_ignore, follow_symlinks, .. } = header;
+    Ok((snapshot, Choice { exts, filter, ignore, no_ignore, follow_symlinks }))
 }
 
 fn entry(line: io::Result<String>) -> anyhow::Result<(PathBuf, Entry)> {
@@ -180,11 +183,17 @@ mod tests {
         let snapshot = Snapshot::new([(Arc::from(Path::new("d")), Arc::new(dir))]);
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("scan");
-        let choice =
-            Choice { exts: vec!["rs".into()], filter: vec![], ignore: vec![], no_ignore: true };
+        let choice = Choice {
+            exts: vec!["rs".into()],
+            filter: vec![],
+            ignore: vec![],
+            no_ignore: true,
+            follow_symlinks: true,
+        };
         save(&path, &snapshot, &choice).unwrap();
         let (loaded, chosen) = load(&path).unwrap();
         assert_eq!(tree::diff(&snapshot, &loaded), []);
         assert_eq!((chosen.exts, chosen.no_ignore), (choice.exts, true));
+        assert!(chosen.follow_symlinks);
     }
 }

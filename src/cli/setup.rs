@@ -32,6 +32,7 @@ pub fn plan(roots: &[PathBuf], choice: &Choice, outputs: &[String]) -> Result<Pl
     let roots = roots.iter().map(|path| Root::new(path)).collect();
     let ignored = [items(&choice.ignore), items(outputs)].concat();
     let mut plan = Plan::new(roots, selection, &ignored, !choice.no_ignore)?;
+    plan.follow_symlinks = choice.follow_symlinks;
     plan.own_output = [stdio::stdout(), stdio::stderr()].into_iter().filter_map(file).collect();
     Ok(plan)
 }

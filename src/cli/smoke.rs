@@ -73,7 +73,7 @@ pub fn smoke(smoke: &Smoke) -> Result<u8, Failure> {
         let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
         Failure::usage(anyhow!("{line}"))
     })?;
-    let source = Source::read_checked(&typed.cli)?;
+    let source = Source::read(&typed.cli)?;
     let Options { runs, .. } = run::assemble(&words, &typed, source.as_ref())?;
     let [Run { cli, .. }] = runs.as_slice() else {
         return Err(Failure::usage(anyhow!(

@@ -45,6 +45,7 @@ pub const WATCH: &[Key] = &[
     many("exclude", "ignore"),
     many("exts", "exts"),
     flag("no-ignore", "no_ignore"),
+    flag("follow-symlinks", "follow_symlinks"),
     one("mode", "mode"),
     one("interval", "interval"),
     one("cpu-budget", "cpu_budget"),
@@ -104,7 +105,6 @@ pub(super) const FILTER: &[Key] =
     &[many("include", "filter"), many("exclude", "ignore"), many("exts", "exts")];
 
 /// What else there is in a section, which stands for no option.
-pub(super) const BESIDE_WATCH: &[&str] = &["follow-symlinks"];
 pub(super) const BESIDE_SERVICE: &[&str] = &["depends-on", "essential", "watch"];
 pub(super) const RULE: &[&str] = &["match", "kinds", "action", "service", "signal", "run"];
 

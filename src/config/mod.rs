@@ -13,7 +13,6 @@ pub mod detect;
 pub mod find;
 mod keys;
 mod model;
-mod not_yet;
 mod options;
 mod problem;
 mod read;
@@ -25,7 +24,6 @@ mod yaml;
 
 pub use keys::{Key, OUTPUT, PROXY, SERVICE, Shape, WATCH};
 pub use model::{Action, Config, Given, Kind, Named, Place, Rule, Service, Setting};
-pub use not_yet::not_yet;
 pub use options::Options;
 pub use problem::{Problem, Problems};
 pub use read::{Language, read};

@@ -9,8 +9,6 @@ use super::keys::Key;
 pub struct Config {
     /// What is watched, and how.
     pub watch: Vec<Setting>,
-    /// Whether links are followed that lead out of the roots, if that is said.
-    pub follow_symlinks: Option<Named<bool>>,
     /// What browsers see.
     pub proxy: Vec<Setting>,
     /// What is shown.

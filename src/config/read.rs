@@ -66,9 +66,7 @@ impl Reader<'_> {
             match entry.key.as_str() {
                 "watch" => {
                     let entries = self.table(&entry.node, "[watch]");
-                    config.watch =
-                        self.settings(entries, "[watch]", keys::WATCH, keys::BESIDE_WATCH);
-                    config.follow_symlinks = self.flag(entries, "follow-symlinks");
+                    config.watch = self.settings(entries, "[watch]", keys::WATCH, &[]);
                 }
                 "proxy" => {
                     let entries = self.table(&entry.node, "[proxy]");

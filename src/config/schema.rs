@@ -11,8 +11,7 @@ use super::options::Options;
 pub fn schema(options: &Options) -> Value {
     let name = json!({ "type": "string" });
     let flag = |about: &str| json!({ "type": "boolean", "description": about });
-    let mut watch = properties(keys::WATCH, options);
-    watch.insert("follow-symlinks".into(), flag("Follow links that lead out of the roots"));
+    let watch = properties(keys::WATCH, options);
     let mut service = properties(keys::SERVICE, options);
     service.insert(
         "depends-on".into(),

@@ -38,8 +38,7 @@ pub fn document(config: &Config, options: &Options) -> String {
         pairs.into_iter().map(|(key, value)| (None, key, value)).collect::<Vec<_>>()
     };
     let mut sections = Vec::new();
-    let watch = [about(&config.watch), alone(beside_watch(config))].concat();
-    sections.push(("watch".to_owned(), watch));
+    sections.push(("watch".to_owned(), about(&config.watch)));
     for service in &config.services {
         let lines = [about(&service.settings), alone(beside_service(service))].concat();
         sections.push((format!("service.{}", name(&service.name.value)), lines));
@@ -165,12 +164,6 @@ pub fn shaped(key: &Key, values: &[String], is_line: bool) -> Value {
             pairs.map(|(name, value)| (name.to_owned(), Value::from(value))).collect()
         }
     }
-}
-
-/// What `[watch]` says that stands for no option.
-pub fn beside_watch(config: &Config) -> Vec<(String, Value)> {
-    let follow = config.follow_symlinks.as_ref();
-    follow.map(|follow| ("follow-symlinks".into(), follow.value.into())).into_iter().collect()
 }
 
 /// What a service says that stands for no option.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::Scanner;
 use super::forest::DirId;
+use super::known::KnownDir;
 use super::mount::Mount;
 use super::touched::{Job, Outcome};
 use crate::tree::{Entry, Snapshot};
@@ -75,7 +76,7 @@ impl Scanner {
             let dir = self.dir(id);
             for (name, entry) in dir.contents.iter() {
                 let stamp = entry.stamp();
-                let granule = nanoseconds(dir.mount.granule(stamp));
+                let granule = nanoseconds(dir.granule(stamp));
                 let reference = now.min(newest[&stamp.device]);
                 let is_recent = stamp.ctime >= reference.saturating_sub(granule);
                 if is_recent && is_plausible(stamp.ctime) && entry.is_unread() {
@@ -94,8 +95,7 @@ impl Scanner {
         let results = self.read_known(jobs);
         for ((id, name), _) in &results {
             let stamp = self.dir(*id).contents.get(name).map(|entry| *entry.stamp());
-            let granule =
-                stamp.map_or(Mount::COARSEST, |stamp| self.dir(*id).mount.granule(&stamp));
+            let granule = stamp.map_or(Mount::COARSEST, |stamp| self.dir(*id).granule(&stamp));
             self.racy.insert(*id, name, Instant::now() + granule);
         }
         self.adopt(results);
@@ -107,7 +107,11 @@ impl Scanner {
     pub fn baseline_after(&self) -> Option<Duration> {
         let pending = self.baseline.pending.iter();
         let dirs = pending.filter_map(|&id| self.dirs.get(id));
-        dirs.map(|dir| dir.stamp.map_or(Mount::COARSEST, |stamp| dir.mount.granule(&stamp))).max()
+        let granule = |dir: &KnownDir| match dir.stamp {
+            Some(stamp) if !dir.has_links => dir.mount.granule(&stamp),
+            _ => Mount::COARSEST,
+        };
+        dirs.map(granule).max()
     }
 
     /// Reads some more files whose digest is not known yet, about 16 MiB or 1,024 files.

@@ -6,6 +6,8 @@ use std::time::Instant;
 use rayon::prelude::*;
 use rustix::io::Errno;
 
+use super::follow::leads_back;
+use super::forest::Forest;
 use super::inodes::Inodes;
 use super::known::KnownDir;
 use super::mount::Mount;
@@ -13,6 +15,7 @@ use super::pulse::Pulse;
 use super::rules::{self, RULE_FILES};
 use super::way::{Reached, Way};
 use super::{Trouble, Verb, list, open};
+use crate::tree::Entry;
 
 /// What a check found.
 #[derive(Debug)]
@@ -60,6 +63,7 @@ const SHARE_CHUNK: usize = 8;
 /// What a check needs to know besides the directory itself.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asker<'a> {
+    pub(super) dirs: &'a Forest,
     pub(super) inodes: &'a Inodes,
     pub(super) pulse: &'a Pulse,
     pub(super) now: Instant,
@@ -145,6 +149,13 @@ impl Asker<'_> {
                 Some(on_disk) => reached.stamp_of(&**on_disk),
                 None => reached.stamp_of(known.contents.c_name(index)),
             };
+            let asked = match asked {
+                // A link that is followed no further than this.
+                Ok(stamp) if is_link(entry) && leads_back(self.dirs, known, &stamp) => {
+                    reached.stamp_of_link(known.contents.c_name(index))
+                }
+                asked => asked,
+            };
             match asked {
                 Ok(stamp) if self.inodes.same(&stamp, entry.stamp()) => {}
                 Ok(stamp) if open::kind(&stamp) == open::kind(entry.stamp()) => {
@@ -158,6 +169,10 @@ impl Asker<'_> {
         }
         true
     }
+}
+
+fn is_link(entry: &Entry) -> bool {
+    matches!(entry, Entry::Link(_))
 }
 
 /// Whether an error says that there is no such directory (any more), rather than that it could

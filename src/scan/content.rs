@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
-use super::open;
+use super::open::{self, Links};
 use crate::tree::{Digest, Entry, File, Link, Stamp};
 
 /// Large enough that big files cost few system calls, small enough for a thread's stack.
@@ -26,22 +26,23 @@ const TRIES: usize = 3;
 
 /// Reads the entry called `name`. `None`: it is neither a file nor a link.
 ///
-/// Calls `answered` whenever some of it was read. Files over `limit` bytes are not read. Never maps a file into memory: one that is truncated
-/// meanwhile would kill us with SIGBUS.
+/// Calls `answered` whenever some of it was read. Files over `limit` bytes are not read. Never maps
+/// a file into memory: one that is truncated meanwhile would kill us with SIGBUS.
 pub(super) fn read(
     directory: impl AsFd,
     name: &OsStr,
+    links: Links,
     limit: Option<u64>,
     answered: &dyn Fn(),
 ) -> Result<Option<Entry>, Errno> {
-    let stamp = open::stamp_at(&directory, name)?;
+    let stamp = open::stamp_of_name(&directory, name, links)?;
     match open::kind(&stamp) {
         FileType::Symlink => Ok(Some(Entry::Link(Box::new(link(directory, name, stamp)?)))),
         FileType::RegularFile if limit.is_some_and(|limit| stamp.size > limit) => {
             Ok(Some(Entry::File(File { stamp, digest: None })))
         }
         FileType::RegularFile => {
-            let opened = open::for_reading(&directory, name)?;
+            let opened = open::for_reading(&directory, name, links)?;
             Ok(Some(Entry::File(file(opened, answered)?)))
         }
         _ => Ok(None),
@@ -103,7 +104,7 @@ fn errno(error: std::io::Error) -> Errno {
 
 /// Reads a small file whole, at most `limit` bytes of it.
 pub(super) fn text(directory: impl AsFd, name: &OsStr, limit: u64) -> Result<Vec<u8>, Errno> {
-    let opened = open::for_reading(directory, name)?;
+    let opened = open::for_reading(directory, name, Links::Kept)?;
     if open::kind(&open::stamp(&opened)?) != FileType::RegularFile {
         return Err(Errno::NOENT);
     }

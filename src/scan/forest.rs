@@ -3,6 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
+use super::follow::MOST_LINKED;
 use super::known::KnownDir;
 
 /// A directory's index in the array. Valid within one look; used again after.
@@ -23,6 +24,8 @@ pub(super) struct Forest {
     is_changed: bool,
     /// How many directories are held open.
     held: usize,
+    /// How many were reached by a link.
+    linked: usize,
 }
 
 impl Forest {
@@ -58,8 +61,14 @@ impl Forest {
         self.dirs.iter_mut().flatten().map(AsMut::as_mut)
     }
 
+    /// Whether one more may be reached by a link.
+    pub(super) fn takes_linked(&self) -> bool {
+        self.linked < MOST_LINKED
+    }
+
     pub(super) fn insert(&mut self, dir: KnownDir) -> DirId {
         self.is_changed = true;
+        self.linked += usize::from(dir.link.is_some());
         if let Some(id) = self.free.pop() {
             self.dirs[id] = Some(dir.into());
             return id;
@@ -94,6 +103,7 @@ impl Forest {
             stack.extend(dir.children.iter().map(|(_, child)| *child));
             self.removed.push(id);
             self.held -= usize::from(dir.held.is_some());
+            self.linked -= usize::from(dir.link.is_some());
             taken.push((id, *dir));
         }
         self.is_changed |= !taken.is_empty();

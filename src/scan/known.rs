@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::forest::DirId;
 use super::mount::Mount;
@@ -23,6 +23,10 @@ pub(super) struct KnownDir {
     pub(super) parent: Option<DirId>,
     /// The directories in it, sorted by name.
     pub(super) children: Box<[(Box<OsStr>, DirId)]>,
+    /// Where it was reached by a link that is followed: the link's own stamp.
+    pub(super) link: Option<Stamp>,
+    /// Whether what is in it may change elsewhere, as there are links among its entries.
+    pub(super) has_links: bool,
     /// For a root that is a single file: its name on disk. Its entry's name is empty then.
     pub(super) single: Option<Box<OsStr>>,
     pub(super) contents: Arc<Dir>,
@@ -79,6 +83,8 @@ impl KnownDir {
             below_from,
             parent,
             children: Box::default(),
+            link: None,
+            has_links: false,
             single: single.map(OsString::into_boxed_os_str),
             contents: Arc::default(),
             stamp: None,
@@ -91,6 +97,21 @@ impl KnownDir {
             rules,
             sources: Box::default(),
         }
+    }
+
+    /// How long after a stamp in it was seen an edit may still leave that very stamp, see
+    /// [`Mount::granule`]. What a link leads to may lie on another file system.
+    pub(super) fn granule(&self, stamp: &Stamp) -> Duration {
+        let is_elsewhere = |own: Stamp| self.has_links && own.device != stamp.device;
+        match self.stamp.is_some_and(is_elsewhere) {
+            true => Mount::COARSEST,
+            false => self.mount.granule(stamp),
+        }
+    }
+
+    /// Whose events tell of changes in it.
+    pub(super) fn heard_on(&self) -> MountId {
+        if self.has_links || self.link.is_some() { MountId::LINKS } else { self.mount_id }
     }
 
     /// The path relative to the root; empty for the root itself.

@@ -13,9 +13,11 @@ use rustix::fs::{FileType, RawDir};
 use rustix::io::Errno;
 
 use super::check::is_gone;
+use super::follow::leads_back;
+use super::forest::Forest;
 use super::known::KnownDir;
 use super::mount::Mount;
-use super::open::Access;
+use super::open::{Access, Links};
 use super::plan::Plan;
 use super::rules::{Rules, Source, Unreadable};
 use super::scope::MountId;
@@ -35,14 +37,25 @@ pub(super) struct Listing {
     pub(super) rules: Arc<Rules>,
     pub(super) sources: Vec<Source>,
     pub(super) entries: Vec<(OsString, Found)>,
-    /// Directories; those that were known with the stamp that they have now.
-    pub(super) children: Vec<(OsString, Option<Stamp>)>,
+    pub(super) children: Vec<Child>,
+    /// Whether there are links among the entries, that are followed or could be.
+    pub(super) has_links: bool,
     /// Names that were known, are still there, and are left out by the rules now.
     pub(super) hidden: HashSet<OsString>,
     /// Entries that could not be asked; or that vanished meanwhile, which is no trouble but
     /// needs another listing.
     pub(super) troubles: Vec<Trouble>,
     pub(super) is_complete: bool,
+}
+
+/// A directory that was found.
+#[derive(Debug)]
+pub(super) struct Child {
+    pub(super) name: OsString,
+    /// The stamp that it has now, where it was known.
+    pub(super) stamp: Option<Stamp>,
+    /// That of the link that leads to it.
+    pub(super) link: Option<Stamp>,
 }
 
 /// An entry that was found.
@@ -67,6 +80,7 @@ pub(super) enum Unlisted {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Surroundings<'a> {
     pub(super) plan: &'a Plan,
+    pub(super) dirs: &'a Forest,
     /// The root's directory.
     pub(super) root: &'a OwnedFd,
     /// The absolute path of that directory.
@@ -75,7 +89,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) parent: Option<&'a KnownDir>,
     /// The rules of the directory above.
     pub(super) above: &'a Arc<Rules>,
-    /// Absolute paths of other roots, which are scanned for themselves.
+    /// Absolute paths of other roots, which are scanned for themselves, and where links are followed
+    /// what all roots are called.
     pub(super) other_roots: &'a HashSet<PathBuf>,
 }
 
@@ -86,10 +101,15 @@ pub(super) fn list(around: Surroundings<'_>, known: &KnownDir) -> Result<Listing
         false => Unlisted::Failed(Trouble::new(&*known.path, verb, error)),
     };
     let access = if known.single.is_some() { Access::Search } else { Access::List };
-    let directory =
-        open::directory(around.root, known.below(), access).map_err(|e| failed(Verb::Open, e))?;
+    let directory = open::directory(around.root, known.below(), access, around.plan.links())
+        .map_err(|e| failed(Verb::Open, e))?;
     let (stamp, mount_id) =
         open::stamp_and_mount(&directory).map_err(|error| failed(Verb::Stat, error))?;
+    // Since the one above was listed, a link has come to lead elsewhere.
+    let is_back = |above| leads_back(around.dirs, above, &stamp);
+    if around.plan.follow_symlinks && around.parent.is_some_and(is_back) {
+        return Err(Unlisted::Lost);
+    }
     let is_on_device = |dir: &&KnownDir| dir.stamp.is_some_and(|at| at.device == stamp.device);
     let mut listing = Listing {
         stamp,
@@ -104,6 +124,7 @@ pub(super) fn list(around: Surroundings<'_>, known: &KnownDir) -> Result<Listing
         sources: Vec::new(),
         entries: Vec::new(),
         children: Vec::new(),
+        has_links: false,
         hidden: HashSet::new(),
         troubles: Vec::new(),
         is_complete: true,
@@ -177,31 +198,21 @@ impl Listing {
         name: OsString,
         kind: FileType,
     ) {
-        // Some file systems give no kind with the name.
-        let mut stamp = None;
-        let kind = if kind == FileType::Unknown {
-            match self.ask(known, &name) {
-                Some(found) => open::kind(stamp.insert(found)),
+        let is_following = around.plan.links() == Links::Followed;
+        let kind = match kind {
+            FileType::Unknown if is_following => match self.itself(known, &name) {
+                Some(stamp) => open::kind(&stamp),
                 None => return,
-            }
-        } else {
-            kind
+            },
+            kind => kind,
         };
-        let is_directory = kind == FileType::Directory;
-        if !is_directory && kind != FileType::RegularFile && kind != FileType::Symlink {
-            return;
-        }
+        let follows = kind == FileType::Symlink && is_following;
         paths.absolute.push(&name);
         paths.shown.push(&name);
-        let counts = is_directory || around.plan.selection.wants(&paths.shown);
-        let left_out =
-            counts && self.rules.exclude(around.plan, &paths.absolute, &paths.shown, is_directory);
-        let is_root = around.other_roots.contains(&paths.absolute);
+        let found = self.judge(around, known, paths, &name, kind, follows);
         paths.absolute.pop();
         paths.shown.pop();
-        if !counts || is_root {
-            return;
-        }
+        let Some((stamp, is_directory, left_out)) = found else { return };
         if left_out {
             if known.contents.get(&name).is_some() || known.child_called(&name).is_some() {
                 self.hidden.insert(name);
@@ -209,23 +220,65 @@ impl Listing {
             return;
         }
         if is_directory {
+            let links = around.plan.links();
             let is_known = known.child_called(&name).is_some();
             let stamp = stamp.filter(|_| is_known).or_else(|| {
                 // What cannot be asked now is listed, and then says why.
-                is_known.then(|| open::stamp_at(&self.directory, &*name).ok()).flatten()
+                is_known.then(|| open::stamp_of_name(&self.directory, &*name, links).ok()).flatten()
             });
-            self.children.push((name, stamp));
+            let link = follows.then(|| open::stamp_at(&self.directory, &*name).ok()).flatten();
+            self.children.push(Child { name, stamp, link });
             return;
         }
-        if let Some(stamp) = stamp.or_else(|| self.ask(known, &name)) {
+        self.has_links |= follows;
+        if let Some(stamp) = stamp.or_else(|| self.ask(around, known, &name)) {
             self.add_entry(around, known, name, stamp);
         }
+    }
+
+    /// What a name is and whether it is left out, if it is anything that counts.
+    fn judge(
+        &mut self,
+        around: Surroundings<'_>,
+        known: &KnownDir,
+        paths: &Paths,
+        name: &OsStr,
+        kind: FileType,
+        follows: bool,
+    ) -> Option<(Option<Stamp>, bool, bool)> {
+        let exclude = |rules: &Rules, is_directory| {
+            rules.exclude(around.plan, &paths.absolute, &paths.shown, is_directory)
+        };
+        // What is left out whatever it is is not asked: a link may lead to where nothing answers.
+        if follows && exclude(&self.rules, true) && exclude(&self.rules, false) {
+            return Some((None, false, true));
+        }
+        let mut stamp = None;
+        // Some file systems give no kind with the name.
+        let kind = if follows {
+            open::kind(stamp.insert(self.target(around, known, &paths.absolute, name)?))
+        } else if kind == FileType::Unknown {
+            open::kind(stamp.insert(self.ask(around, known, name)?))
+        } else {
+            kind
+        };
+        let is_directory = kind == FileType::Directory;
+        if !is_directory && kind != FileType::RegularFile && kind != FileType::Symlink {
+            return None;
+        }
+        let counts = is_directory || around.plan.selection.wants(&paths.shown);
+        let is_root = around.other_roots.contains(&paths.absolute)
+            || around.plan.follow_symlinks && around.other_roots.contains(&paths.shown);
+        if !counts || is_root {
+            return None;
+        }
+        Some((stamp, is_directory, exclude(&self.rules, is_directory)))
     }
 
     /// The only entry of a root that is a single file. Rules do not apply: it was asked for.
     fn single(&mut self, around: Surroundings<'_>, known: &KnownDir) {
         let name = OsString::new();
-        if let Some(stamp) = self.ask(known, &name) {
+        if let Some(stamp) = self.ask(around, known, &name) {
             self.add_entry(around, known, name, stamp);
         }
     }
@@ -253,13 +306,19 @@ impl Listing {
         }
     }
 
-    fn ask(&mut self, known: &KnownDir, name: &OsStr) -> Option<Stamp> {
-        let stamp = open::stamp_at(&self.directory, known.name_on_disk(name));
+    pub(super) fn ask(
+        &mut self,
+        around: Surroundings<'_>,
+        known: &KnownDir,
+        name: &OsStr,
+    ) -> Option<Stamp> {
+        let links = around.plan.links();
+        let stamp = open::stamp_of_name(&self.directory, known.name_on_disk(name), links);
         stamp.map_err(|error| self.fail(known, name, Verb::Stat, error)).ok()
     }
 
     /// What is listed but cannot be asked stays what it was, if it was anything.
-    fn fail(&mut self, known: &KnownDir, name: &OsStr, verb: Verb, error: Errno) {
+    pub(super) fn fail(&mut self, known: &KnownDir, name: &OsStr, verb: Verb, error: Errno) {
         self.is_complete = false;
         // Gone since the names were read; EINVAL is readlink's answer for what is no link now.
         if error == Errno::NOENT || error == Errno::INVAL && verb == Verb::Read {
@@ -268,7 +327,7 @@ impl Listing {
         let place = Place { dir: Arc::clone(&known.path), name: name.to_os_string() };
         self.troubles.push(Trouble::new(place.path(), verb, error));
         if known.child_called(name).is_some() {
-            self.children.push((place.name, None));
+            self.children.push(Child { name: place.name, stamp: None, link: None });
         } else {
             self.entries.push((place.name, Found::Unknown));
         }
@@ -284,6 +343,13 @@ pub(super) fn fingerprint(listed: OwnedFd, mount: Mount) -> Result<u64, Errno> {
     let mut sum = 0;
     for_each_name(&listed, |name| sum = add(sum, name.fingerprint(mount)))?;
     Ok(sum)
+}
+
+/// Whether there is nothing in a directory that is open for listing.
+pub(super) fn is_empty(listed: &OwnedFd) -> Result<bool, Errno> {
+    let mut is_empty = true;
+    for_each_name(listed, |_| is_empty = false)?;
+    Ok(is_empty)
 }
 
 /// What a listing says of a name.

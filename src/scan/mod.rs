@@ -8,12 +8,13 @@
 //! `list` (what is in a directory), `content` (what a file holds), `mount` (what the file
 //! system can be trusted with), `rules` (what is left out), `filter` (what of it concerns a service).
 //!
-//! This room only reads, and it never follows a symbolic link below a root.
+//! This room only reads, and it follows no symbolic link below a root unless asked to (`follow`).
 
 mod baseline;
 mod check;
 mod content;
 mod filter;
+mod follow;
 mod forest;
 mod gitignore;
 mod inodes;

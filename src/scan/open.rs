@@ -1,4 +1,5 @@
-//! Opening what lies below a root, without following a symbolic link on the way.
+//! Opening what lies below a root, and asking for it: without following a symbolic link on the way,
+//! unless that is wanted.
 
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, OwnedFd};
@@ -24,25 +25,39 @@ pub(super) enum Access {
     List,
 }
 
+/// What a symbolic link below a root stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Links {
+    /// For itself.
+    Kept,
+    /// For the file or directory that it leads to, if it leads to one.
+    Followed,
+}
+
 /// Opens the directory at `path`, relative to `root`.
 ///
-/// No component may be a symbolic link: a directory that was replaced by one fails with ELOOP or
-/// ENOTDIR. Paths may be of any length.
-pub(super) fn directory(root: impl AsFd, path: &Path, access: Access) -> Result<OwnedFd, Errno> {
+/// Where links are kept, no component may be one: a directory that was replaced by one fails with
+/// ELOOP or ENOTDIR. Paths may be of any length.
+pub(super) fn directory(
+    root: impl AsFd,
+    path: &Path,
+    access: Access,
+    links: Links,
+) -> Result<OwnedFd, Errno> {
     let last = match access {
         Access::Search => OFlags::PATH,
         Access::List => OFlags::RDONLY,
     };
     let mut rest = path.as_os_str().as_bytes();
     if rest.is_empty() {
-        return step(root.as_fd(), OsStr::new("."), last);
+        return step(root.as_fd(), OsStr::new("."), last, links);
     }
     let mut opened: Option<OwnedFd> = None;
     while !rest.is_empty() {
         let (head, tail) = split(rest)?;
         let from = opened.as_ref().map_or(root.as_fd(), AsFd::as_fd);
         let access = if tail.is_empty() { last } else { OFlags::PATH };
-        opened = Some(step(from, OsStr::from_bytes(head), access)?);
+        opened = Some(step(from, OsStr::from_bytes(head), access, links)?);
         rest = tail;
     }
     Ok(opened.expect("a path that is not empty has a first step"))
@@ -58,8 +73,12 @@ fn split(path: &[u8]) -> Result<(&[u8], &[u8]), Errno> {
     Ok((&path[..slash], &path[slash + 1..]))
 }
 
-fn step(from: impl AsFd, path: &OsStr, access: OFlags) -> Result<OwnedFd, Errno> {
-    let flags = access | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+fn step(from: impl AsFd, path: &OsStr, access: OFlags, links: Links) -> Result<OwnedFd, Errno> {
+    let flags = access | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    if links == Links::Followed {
+        return rustix::fs::openat(from, path, flags, Mode::empty());
+    }
+    let flags = flags | OFlags::NOFOLLOW;
     let within = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
     match rustix::fs::openat2(&from, path, flags, Mode::empty(), within) {
         // Linux before 5.6, or a seccomp filter that does not know the call.
@@ -100,9 +119,16 @@ pub(super) fn stamp_and_mount(directory: impl AsFd) -> Result<(Stamp, MountId), 
 
 /// Opens a regular file for reading. Should it have become something else since it was listed,
 /// `O_NONBLOCK` keeps a FIFO from hanging us and `O_NOCTTY` a terminal from adopting us.
-pub(super) fn for_reading(directory: impl AsFd, name: &OsStr) -> Result<OwnedFd, Errno> {
-    let flags =
-        OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+pub(super) fn for_reading(
+    directory: impl AsFd,
+    name: &OsStr,
+    links: Links,
+) -> Result<OwnedFd, Errno> {
+    let follow = match links {
+        Links::Kept => OFlags::NOFOLLOW,
+        Links::Followed => OFlags::empty(),
+    };
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC | follow;
     rustix::fs::openat(directory, name, flags, Mode::empty())
 }
 
@@ -110,6 +136,25 @@ pub(super) fn for_reading(directory: impl AsFd, name: &OsStr) -> Result<OwnedFd,
 pub(super) fn stamp_at(directory: impl AsFd, name: impl Arg) -> Result<Stamp, Errno> {
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
     rustix::fs::statat(directory, name, flags).map(|stat| stamp_of(&stat))
+}
+
+/// The stamp of what a name in a directory stands for. Of a link that is followed, that is what it
+/// leads to; it stays a link where that is neither a file nor a directory, or is not there.
+pub(super) fn stamp_of_name(
+    directory: impl AsFd,
+    name: impl Arg + Copy,
+    links: Links,
+) -> Result<Stamp, Errno> {
+    if links == Links::Followed {
+        match rustix::fs::statat(&directory, name, AtFlags::NO_AUTOMOUNT).map(|s| stamp_of(&s)) {
+            Ok(stamp) if matches!(kind(&stamp), FileType::RegularFile | FileType::Directory) => {
+                return Ok(stamp);
+            }
+            Ok(_) | Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    stamp_at(directory, name)
 }
 
 /// The stamp of an open file.

@@ -11,6 +11,7 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use thiserror::Error;
 
 use super::gitignore::Patterns;
+use super::open::Links;
 
 /// Everything a [`Scanner`](super::Scanner) needs to know.
 #[derive(Clone, Debug)]
@@ -23,6 +24,8 @@ pub struct Plan {
     pub ignore_files: bool,
     /// Whether those of the directories above a root are, where it lies inside a repository.
     pub ignore_files_above: bool,
+    /// Whether links below a root count as what they lead to, inside of the roots or outside.
+    pub follow_symlinks: bool,
     /// Files over so many bytes are judged by their stamp alone; `None` reads all.
     pub hash_limit: Option<u64>,
     /// Files, by device and inode, that are no part of the tree wherever they lie: what our own
@@ -120,11 +123,17 @@ impl Plan {
             selection,
             ignore_files,
             ignore_files_above: ignore_files,
+            follow_symlinks: false,
             hash_limit: Some(64 * 1024 * 1024),
             own_output: Vec::new(),
             excluded: compile(exclude)?,
             defaults: Arc::new(Patterns::parse(defaults.as_bytes())),
         })
+    }
+
+    /// What links stand for.
+    pub(super) fn links(&self) -> Links {
+        if self.follow_symlinks { Links::Followed } else { Links::Kept }
     }
 }
 

@@ -11,8 +11,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::CWD;
+use rustix::io::Errno;
 use walkdir::WalkDir;
 
+use super::check::is_gone;
+use super::open::Links;
 use super::rules::{Above, Rules};
 use super::{Plan, Root, content};
 use crate::tree::{Dir, Entry, Snapshot};
@@ -26,9 +29,7 @@ pub fn read(plan: &Plan) -> io::Result<Snapshot> {
     for root in &plan.roots {
         if root.path.is_dir() {
             read_root(plan, root, &mut dirs)?;
-        } else if let Some(entry) =
-            content::read(CWD, root.path.canonicalize()?.as_os_str(), None, &|| ())?
-        {
+        } else if let Some(entry) = read_entry(plan, &root.path.canonicalize()?)? {
             dirs.entry(root.label.clone()).or_default().push((OsString::new(), entry));
         }
     }
@@ -47,15 +48,17 @@ fn read_root(
         true => Above::read(&base).rules,
         false => Rules::none(),
     };
-    let mut walk = WalkDir::new(&base).into_iter();
+    let mut walk = WalkDir::new(&base).follow_links(plan.follow_symlinks).into_iter();
     while let Some(found) = walk.next() {
-        let found = found?;
-        let path = found.path();
+        let (path, is_directory) = match found {
+            Ok(found) => (found.path().to_path_buf(), found.file_type().is_dir()),
+            Err(error) => (stays_link(error)?, false),
+        };
+        let path = path.as_path();
         let below = path.strip_prefix(&base).expect("a walk stays below its base");
-        let is_directory = found.file_type().is_dir();
         let above = path.parent().and_then(|parent| rules.get(parent)).unwrap_or(&rules_above);
         let shown = root.label.join(below);
-        if found.depth() > 0 && above.exclude(plan, path, &shown, is_directory) {
+        if path != base && above.exclude(plan, path, &shown, is_directory) {
             if is_directory {
                 walk.skip_current_dir();
             }
@@ -67,15 +70,31 @@ fn read_root(
                 rules.insert(path.to_path_buf(), own);
             }
         } else if plan.selection.wants(&shown)
-            && let Some(entry) = content::read(CWD, path.as_os_str(), None, &|| ())?
+            && let Some(entry) = read_entry(plan, path)?
             && !plan.own_output.contains(&(entry.stamp().device.into(), entry.stamp().inode))
         {
-            let name = found.file_name().to_os_string();
+            let name = path.file_name().unwrap_or_default().to_os_string();
             let dir = shown.parent().unwrap_or(Path::new("")).to_path_buf();
             dirs.entry(dir).or_default().push((name, entry));
         }
     }
     Ok(())
+}
+
+/// The link that an error is about, where it leads to nothing or back to where it lies.
+fn stays_link(error: walkdir::Error) -> io::Result<PathBuf> {
+    let is_dangling = error.io_error().and_then(Errno::from_io_error).is_some_and(is_gone);
+    let path = error.path().filter(|path| path.is_symlink()).map(Path::to_path_buf);
+    match path {
+        Some(path) if is_dangling || error.loop_ancestor().is_some() => Ok(path),
+        _ => Err(error.into()),
+    }
+}
+
+/// Reads one entry; a link to a directory is one where the walk did not enter it.
+fn read_entry(plan: &Plan, path: &Path) -> io::Result<Option<Entry>> {
+    let links = if path.is_dir() { Links::Kept } else { plan.links() };
+    Ok(content::read(CWD, path.as_os_str(), links, None, &|| ())?)
 }
 
 fn rules_of(above: &Arc<Rules>, path: &Path) -> io::Result<Arc<Rules>> {

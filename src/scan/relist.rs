@@ -11,13 +11,13 @@ use rustix::io::Errno;
 
 use super::forest::DirId;
 use super::inodes::only_inode_differs;
-use super::list::{Found, Listing, Surroundings, Unlisted, list};
+use super::list::{Child, Found, Listing, Surroundings, Unlisted, list};
 use super::mount::Mount;
 use super::rules::same_sources;
 use super::scanner::{LONGEST_PATH, Scanner};
 use super::touched::{Progress, Slot};
 use super::{Trouble, Verb};
-use crate::tree::{Entry, File, Place, Stamp};
+use crate::tree::{Entry, File, Place};
 
 /// Directories that are listed before what was found is taken over: enough to keep all threads
 /// busy, few enough that a large tree's names never lie in memory twice.
@@ -36,7 +36,9 @@ impl Scanner {
             1 => HashSet::new(),
             _ => {
                 let found = self.roots.iter().filter_map(|root| root.last.as_ref());
-                found.map(|found| found.real.clone()).collect()
+                let labels = self.roots.iter().map(|root| root.place.label.clone());
+                let labels = labels.filter(|_| self.plan.follow_symlinks);
+                found.map(|found| found.real.clone()).chain(labels).collect()
             }
         };
         let mut next = Vec::new();
@@ -85,6 +87,7 @@ impl Scanner {
             let above = parent.map_or(&root.above, |parent| &parent.rules);
             let around = Surroundings {
                 plan: &self.plan,
+                dirs: &self.dirs,
                 root: &opened.directory,
                 base: opened.base(),
                 parent,
@@ -128,7 +131,9 @@ impl Scanner {
         // What is below was asked by way of the directory that was here before.
         let is_another =
             before.is_some_and(|before| !self.inodes.same_file(&before, &listing.stamp));
+        progress.is_elsewhere |= is_another;
         dir.stamp = Some(listing.stamp);
+        dir.has_links = listing.has_links;
         dir.must_list = !listing.is_complete;
         dir.mount = listing.mount;
         dir.mount_id = listing.mount_id;
@@ -193,7 +198,7 @@ impl Scanner {
     fn take_children(
         &mut self,
         id: DirId,
-        listed: Vec<(OsString, Option<Stamp>)>,
+        listed: Vec<Child>,
         hidden: &HashSet<OsString>,
         must_relist: bool,
         next: &mut Vec<DirId>,
@@ -201,8 +206,15 @@ impl Scanner {
     ) {
         let mut children = Vec::with_capacity(listed.len());
         let mut kept = HashSet::new();
-        for (name, stamp) in listed {
-            if let Some(child) = self.dir(id).child_called(&name) {
+        for Child { name, stamp, link } in listed {
+            let known = self.dir(id).child_called(&name);
+            // A link that was made anew may mean another directory altogether; where what it was
+            // cannot be asked, it stands.
+            let is_same_link = |child: &DirId| {
+                let before = self.dir(*child).link.as_ref();
+                stamp.is_none() || self.inodes.same_if_any(before, link.as_ref())
+            };
+            if let Some(child) = known.filter(is_same_link) {
                 let is_same = |stamp| {
                     let before = self.dir(child).stamp.as_ref();
                     before.is_some_and(|before| self.inodes.same_file(before, stamp))
@@ -214,7 +226,8 @@ impl Scanner {
                 children.push((name.into(), child));
                 continue;
             }
-            let child = self.dir(id).child(id, &name);
+            let mut child = self.dir(id).child(id, &name);
+            child.link = link;
             if child.path.as_os_str().len() > LONGEST_PATH {
                 progress.troubles.push(Trouble::new(&*child.path, Verb::Open, Errno::NAMETOOLONG));
                 self.dir_mut(id).must_list = true;

@@ -130,10 +130,10 @@ impl Scanner {
 
     /// The mount that the directory shown as `path` lies on.
     pub fn mount_of(&self, path: &Path) -> Option<MountId> {
-        self.dirs.get(self.dirs.at(path)?).map(|dir| dir.mount_id)
+        self.dirs.get(self.dirs.at(path)?).map(KnownDir::heard_on)
     }
 
-    /// A number that is another whenever other directories are known.
+    /// A number that is another whenever other directories are known, or one is another now.
     pub fn tidied(&self) -> u64 {
         self.tidied
     }
@@ -251,21 +251,22 @@ impl Scanner {
         for index in 0..self.roots.len() {
             queue.extend(self.refresh_root(index, progress));
         }
-        let (dirs, roots) = (&self.dirs, &self.roots);
+        let (dirs, roots, links) = (&self.dirs, &self.roots, self.plan.links());
         self.is_remounted |= self.mounts.may_have_changed();
         // What is held is proven by the directories above, which only a look at everything asks.
         let is_all = matches!(scope, Scope::Everything);
         let same_mounts = is_all && !self.is_remounted;
         self.is_remounted &= !is_all;
         let ids = scope.ids(dirs);
-        let asker = Asker { inodes: &self.inodes, pulse: &self.pulse, now, same_mounts };
+        let (inodes, pulse) = (&self.inodes, &self.pulse);
+        let asker = Asker { dirs, inodes, pulse, now, same_mounts };
         let batch = if self.is_wide { 1 } else { BATCH };
         let checked: Vec<(DirId, Check)> = self.pool.install(|| {
             let known = ids.par_iter().with_min_len(batch);
             let checks = known.filter_map(|&id| {
                 let dir = dirs.get(id)?;
                 let root = roots[dir.root].now.as_ref()?;
-                let way = Way::to(dirs, dir, root.directory.as_fd());
+                let way = Way::to(dirs, dir, root.directory.as_fd(), links);
                 let check = asker.check(way, dir);
                 let is_nothing = matches!(&check, Check::Seen(seen) if seen.is_nothing());
                 (!is_nothing).then_some((id, check))
@@ -333,7 +334,7 @@ impl Scanner {
     /// Makes what was found the known state, and a snapshot of it.
     fn commit(&mut self, progress: &mut Progress) {
         let is_other_tree = self.dirs.tidy();
-        self.tidied += u64::from(is_other_tree);
+        self.tidied += u64::from(is_other_tree || progress.is_elsewhere);
         let mut is_new = is_other_tree || progress.is_new;
         for (id, slots) in progress.touched.drain() {
             let entries = slots.into_iter().map(|(name, slot)| match slot {

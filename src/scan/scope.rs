@@ -14,6 +14,12 @@ use super::plan::Root;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MountId(pub u64);
 
+impl MountId {
+    /// Where links are followed, what counts changes elsewhere, and no event tells of it: wherever
+    /// they lie, links are on a mount of their own.
+    pub const LINKS: Self = Self(u64::MAX);
+}
+
 /// What to look at. What is outside counts as it was known.
 #[derive(Clone, Debug)]
 pub enum Scope {
@@ -40,6 +46,8 @@ pub struct Directory<'a> {
     pub below: &'a Path,
     /// The mount that it lies on.
     pub mount: MountId,
+    /// Which directory it was when it was last listed, by device and inode.
+    pub is_now: Option<(u32, u64)>,
     /// Whether that is a file system of this kernel: all changes of it pass through here.
     pub is_local: bool,
     /// Whether it stands for a root that is a single file, which `root` leads to.
@@ -50,7 +58,7 @@ impl Scope {
     /// The ids of the directories in it, sorted by path.
     pub(super) fn ids<'a>(&self, dirs: &'a Forest) -> Cow<'a, [DirId]> {
         let Scope::Part { mounts, dirs: paths } = self else { return dirs.order().into() };
-        let is_on = |id: &DirId| dirs.get(*id).is_some_and(|dir| mounts.contains(&dir.mount_id));
+        let is_on = |id: &DirId| dirs.get(*id).is_some_and(|dir| mounts.contains(&dir.heard_on()));
         let mut ids: Vec<DirId> = match mounts.is_empty() {
             true => Vec::new(),
             false => dirs.order().iter().copied().filter(is_on).collect(),
@@ -73,7 +81,8 @@ impl Forest {
             path: &dir.path,
             root: &roots[dir.root].path,
             below: dir.below(),
-            mount: dir.mount_id,
+            mount: dir.heard_on(),
+            is_now: dir.stamp.map(|stamp| (stamp.device, stamp.inode)),
             is_local: dir.mount == Mount::Local,
             is_single: dir.single.is_some(),
         })

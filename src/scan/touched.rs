@@ -9,9 +9,10 @@ use rayon::prelude::*;
 use rustix::io::Errno;
 
 use super::check::is_gone;
+use super::follow::leads_back;
 use super::forest::DirId;
 use super::inodes::only_inode_differs;
-use super::open::Access;
+use super::open::{Access, Links};
 use super::{Scanner, Trouble, Verb, content, open};
 use crate::tree::{Dir, Entry, File, Place, Stamp};
 
@@ -22,6 +23,8 @@ pub(super) struct Progress {
     pub(super) hidden: Vec<Place>,
     pub(super) troubles: Vec<Trouble>,
     pub(super) read: usize,
+    /// Whether a path means another directory now.
+    pub(super) is_elsewhere: bool,
     /// Whether what is known has changed already.
     pub(super) is_new: bool,
     /// The devices on which something changed nothing but its inode number.
@@ -93,7 +96,7 @@ impl Scanner {
                     if is_same && self.racy.is_due(id, &place.name, now) {
                         self.racy.remove(id, &place.name);
                     } else {
-                        let due = Instant::now() + dir.mount.granule(entry.stamp());
+                        let due = Instant::now() + dir.granule(entry.stamp());
                         self.racy.insert(id, &place.name, due);
                     }
                     entry
@@ -120,14 +123,16 @@ impl Scanner {
     /// Reads entries, each directory's together so that it is opened once for several.
     pub(super) fn read(&self, mut jobs: Vec<Job>) -> Vec<(Job, Outcome)> {
         jobs.sort_unstable();
+        let links = self.plan.links();
         let read_batch = |batch: &[Job]| {
             let mut opened: Option<(DirId, Result<_, Errno>)> = None;
             let read_one = |job: &Job| {
                 let dir = self.dir(job.0);
                 if opened.as_ref().is_none_or(|(id, _)| *id != job.0) {
                     let root = self.roots[dir.root].now.as_ref().ok_or(Errno::NODEV);
-                    let directory = root
-                        .and_then(|r| open::directory(&r.directory, dir.below(), Access::Search));
+                    let directory = root.and_then(|root| {
+                        open::directory(&root.directory, dir.below(), Access::Search, links)
+                    });
                     opened = Some((job.0, directory));
                 }
                 let (_, directory) = opened.as_ref().expect("it was just opened");
@@ -136,7 +141,11 @@ impl Scanner {
                 let outcome = match directory {
                     Ok(directory) => {
                         let name = dir.name_on_disk(&job.1);
-                        content::read(directory, name, self.plan.hash_limit, &answered)
+                        let stays_link = matches!(dir.contents.get(&job.1), Some(Entry::Link(_)))
+                            && open::stamp_of_name(directory, name, links)
+                                .is_ok_and(|stamp| leads_back(&self.dirs, dir, &stamp));
+                        let links = if stays_link { Links::Kept } else { links };
+                        content::read(directory, name, links, self.plan.hash_limit, &answered)
                     }
                     Err(error) if is_gone(*error) => Err(Errno::NOENT),
                     Err(error) => Err(*error),

@@ -22,7 +22,7 @@ use rustix::process::{Resource, getrlimit};
 use super::forest::Forest;
 use super::known::KnownDir;
 use super::mount::Mount;
-use super::open::{self, Access};
+use super::open::{self, Access, Links};
 use crate::tree::Stamp;
 
 /// An open directory, and the path from there.
@@ -30,11 +30,18 @@ use crate::tree::Stamp;
 pub(super) struct Way<'a> {
     from: BorrowedFd<'a>,
     path: &'a Path,
+    links: Links,
 }
 
 /// A directory whose entries can be asked.
 #[derive(Debug)]
-pub(super) enum Reached<'a> {
+pub(super) struct Reached<'a> {
+    by: By<'a>,
+    links: Links,
+}
+
+#[derive(Debug)]
+enum By<'a> {
     Held(BorrowedFd<'a>),
     Opened(OwnedFd),
     /// By paths that begin like this, from a directory above.
@@ -52,18 +59,23 @@ const LONGEST_PREFIX: usize = 4095 - 256;
 
 impl<'a> Way<'a> {
     /// The way to `dir`, whose root is open as `root`.
-    pub(super) fn to(dirs: &'a Forest, dir: &'a KnownDir, root: BorrowedFd<'a>) -> Self {
+    pub(super) fn to(
+        dirs: &'a Forest,
+        dir: &'a KnownDir,
+        root: BorrowedFd<'a>,
+        links: Links,
+    ) -> Self {
         let mut above = dir.parent.and_then(|id| dirs.get(id));
         while let Some(known) = above {
             if let Some(held) = &known.held {
                 let path = dir.path.as_os_str().as_bytes();
                 // Held directories are never a tree's top, so a separator follows.
                 let path = OsStr::from_bytes(&path[known.path.as_os_str().len() + 1..]);
-                return Self { from: held.as_fd(), path: Path::new(path) };
+                return Self { from: held.as_fd(), path: Path::new(path), links };
             }
             above = known.parent.and_then(|id| dirs.get(id));
         }
-        Self { from: root, path: dir.below() }
+        Self { from: root, path: dir.below(), links }
     }
 
     /// Reaches the directory, and gives the stamp that it has now. `same_mounts`: nothing was
@@ -74,14 +86,15 @@ impl<'a> Way<'a> {
         same_mounts: bool,
     ) -> Result<(Reached<'a>, Stamp), Errno> {
         if self.path.as_os_str().is_empty() {
-            return Ok((Reached::Held(self.from), open::stamp(self.from)?));
+            return Ok((self.by(By::Held(self.from)), open::stamp(self.from)?));
         }
         if let Some(held) = &dir.held {
-            let stamp = match same_mounts {
+            // Where a link leads depends on other directories than the one above.
+            let stamp = match same_mounts && dir.link.is_none() {
                 true => open::stamp(held)?,
-                false => open::stamp_at(self.from, self.path.as_os_str())?,
+                false => self.stamp()?,
             };
-            return Ok((Reached::Held(held.as_fd()), stamp));
+            return Ok((self.by(By::Held(held.as_fd())), stamp));
         }
         let path = self.path.as_os_str().as_bytes();
         let components = 1 + path.iter().filter(|byte| **byte == b'/').count();
@@ -89,38 +102,55 @@ impl<'a> Way<'a> {
             || path.len() > LONGEST_PREFIX
             || dir.contents.len() * components > OPENING_COSTS;
         if is_dear {
-            let opened = open::directory(self.from, self.path, Access::Search)?;
+            let opened = open::directory(self.from, self.path, Access::Search, self.links)?;
             let stamp = open::stamp(&opened)?;
-            return Ok((Reached::Opened(opened), stamp));
+            return Ok((self.by(By::Opened(opened)), stamp));
         }
         // A link that has taken the place of a directory on the way leads to other inodes, or to
         // the very same ones.
-        let stamp = open::stamp_at(self.from, self.path.as_os_str())?;
-        Ok((Reached::Above { from: self.from, prefix: [path, b"/"].concat() }, stamp))
+        let stamp = self.stamp()?;
+        Ok((self.by(By::Above { from: self.from, prefix: [path, b"/"].concat() }), stamp))
+    }
+
+    fn stamp(self) -> Result<Stamp, Errno> {
+        open::stamp_of_name(self.from, self.path.as_os_str(), self.links)
+    }
+
+    fn by(self, by: By<'a>) -> Reached<'a> {
+        Reached { by, links: self.links }
     }
 }
 
 impl Reached<'_> {
     /// The stamp of the entry called `name`.
-    pub(super) fn stamp_of(&self, name: impl Arg) -> Result<Stamp, Errno> {
-        match self {
-            Reached::Held(directory) => open::stamp_at(directory, name),
-            Reached::Opened(directory) => open::stamp_at(directory, name),
-            Reached::Above { from, prefix } => {
+    pub(super) fn stamp_of(&self, name: impl Arg + Copy) -> Result<Stamp, Errno> {
+        self.ask(name, self.links)
+    }
+
+    /// The stamp of what is called `name` itself, be it a link.
+    pub(super) fn stamp_of_link(&self, name: impl Arg + Copy) -> Result<Stamp, Errno> {
+        self.ask(name, Links::Kept)
+    }
+
+    fn ask(&self, name: impl Arg + Copy, links: Links) -> Result<Stamp, Errno> {
+        match &self.by {
+            By::Held(directory) => open::stamp_of_name(directory, name, links),
+            By::Opened(directory) => open::stamp_of_name(directory, name, links),
+            By::Above { from, prefix } => {
                 let path = [prefix, name.as_cow_c_str()?.to_bytes()].concat();
-                open::stamp_at(from, path)
+                open::stamp_of_name(from, path.as_slice(), links)
             }
         }
     }
 
     /// The directory itself, opened for listing.
     pub(super) fn for_listing(&self) -> Result<OwnedFd, Errno> {
-        match self {
-            Reached::Held(directory) => open::for_listing(directory),
-            Reached::Opened(directory) => open::for_listing(directory),
-            Reached::Above { from, prefix } => {
+        match &self.by {
+            By::Held(directory) => open::for_listing(directory),
+            By::Opened(directory) => open::for_listing(directory),
+            By::Above { from, prefix } => {
                 let path = Path::new(OsStr::from_bytes(&prefix[..prefix.len() - 1]));
-                open::directory(from, path, Access::List)
+                open::directory(from, path, Access::List, self.links)
             }
         }
     }

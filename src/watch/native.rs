@@ -41,13 +41,21 @@ pub(super) struct Hints {
     pub(super) everywhere: bool,
 }
 
+/// A watch on a directory.
+#[derive(Debug)]
+struct Watch {
+    number: i32,
+    /// Which directory it was then, by device and inode.
+    was: Option<(u32, u64)>,
+}
+
 /// Watches on directories.
 #[derive(Debug)]
 pub(super) struct Native {
     inotify: OwnedFd,
     /// One watch may stand for several paths, where a directory is mounted twice.
     paths: HashMap<i32, Vec<Arc<Path>>>,
-    watches: HashMap<Arc<Path>, i32>,
+    watches: HashMap<Arc<Path>, Watch>,
     /// Whether a directory was lost that may be there again under its path.
     is_stale: bool,
     buffer: Box<[MaybeUninit<u8>]>,
@@ -92,8 +100,12 @@ impl Native {
         self.is_stale = false;
         let dirs: HashMap<&Arc<Path>, Directory<'a>> = dirs.map(|dir| (dir.path, dir)).collect();
         // First: a directory that moved then gets a new watch, not its old one.
+        let is_gone = |(path, watch): &(&Arc<Path>, &Watch)| {
+            // A path may lead to another directory by a link, and nothing moved.
+            dirs.get(path).is_none_or(|dir| dir.is_now != watch.was)
+        };
         let gone: Vec<Arc<Path>> =
-            self.watches.keys().filter(|path| !dirs.contains_key(path)).cloned().collect();
+            self.watches.iter().filter(is_gone).map(|(path, _)| Arc::clone(path)).collect();
         gone.iter().for_each(|path| self.leave(path));
         let mut synced = Synced::default();
         for (path, dir) in dirs {
@@ -102,9 +114,10 @@ impl Native {
             }
             match inotify::add_watch(&self.inotify, path_on_disk(dir), EVENTS | WatchFlags::ONLYDIR)
             {
-                Ok(watch) => {
+                Ok(number) => {
+                    let watch = Watch { number, was: dir.is_now };
                     self.watches.insert(Arc::clone(path), watch);
-                    self.paths.entry(watch).or_default().push(Arc::clone(path));
+                    self.paths.entry(number).or_default().push(Arc::clone(path));
                     synced.new.insert(Arc::clone(path));
                 }
                 Err(errno @ (Errno::NOSPC | Errno::NOMEM)) => {
@@ -169,13 +182,13 @@ impl Native {
     }
 
     fn leave(&mut self, path: &Path) {
-        let Some(watch) = self.watches.remove(path) else { return };
-        let Some(paths) = self.paths.get_mut(&watch) else { return };
+        let Some(Watch { number, .. }) = self.watches.remove(path) else { return };
+        let Some(paths) = self.paths.get_mut(&number) else { return };
         paths.retain(|other| **other != *path);
         if paths.is_empty() {
-            self.paths.remove(&watch);
+            self.paths.remove(&number);
             // It may have ended by itself.
-            _ = inotify::remove_watch(&self.inotify, watch);
+            _ = inotify::remove_watch(&self.inotify, number);
         }
     }
 }

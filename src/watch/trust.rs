@@ -65,6 +65,8 @@ impl Trusts {
         let (trust, verdict) = match self.mode {
             Mode::Native => (Trust::Full, None),
             Mode::Poll => (Trust::None, None),
+            // What changes at the other end of a link makes no event here.
+            Mode::Auto if mount == MountId::LINKS => (Trust::None, None),
             Mode::Auto if is_local => (Trust::Agreed(0), None),
             Mode::Auto => (Trust::None, Some(Verdict::Share)),
         };

@@ -51,7 +51,7 @@ fn the_schema_knows_every_key_and_no_other() {
     };
     let root = &schema["properties"];
     assert_eq!(properties(&schema), ["output", "rule", "service", "watch"]);
-    assert_eq!(properties(&root["watch"]), sorted(WATCH, &["follow-symlinks"]));
+    assert_eq!(properties(&root["watch"]), sorted(WATCH, &[]));
     assert_eq!(properties(&root["output"]), sorted(OUTPUT, &[]));
     let service = &root["service"]["additionalProperties"];
     assert_eq!(properties(service), sorted(SERVICE, &["depends-on", "essential", "watch"]));

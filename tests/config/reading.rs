@@ -91,7 +91,7 @@ fn every_section_is_read_in_its_order() {
     assert_eq!(values(&config.watch, "exclude"), ["docs/"]);
     assert_eq!(values(&config.watch, "cpu-budget"), ["1.5"]);
     assert_eq!(values(&config.watch, "no-ignore"), ["true"]);
-    assert!(config.follow_symlinks.is_some_and(|follow| !follow.value));
+    assert_eq!(values(&config.watch, "follow-symlinks"), ["false"]);
     assert_eq!(values(&config.output, "clear"), ["true"]);
 
     let [web, api] = config.services.as_slice() else { panic!("{:?}", config.services) };

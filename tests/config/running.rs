@@ -182,19 +182,6 @@ fn mistakes_are_told_all_at_once_and_nothing_runs() {
 }
 
 #[test]
-fn what_is_not_there_yet_is_refused_with_what_to_do() {
-    let refused = [("[watch]\nfollow-symlinks = true\n", "links")];
-    for (text, says) in refused {
-        let tree = Tree::new(&[("stakeout.toml", text)]);
-        let (status, _, error) = output(tree.stakeout());
-        assert_eq!(status, Some(2), "{error}");
-        assert!(error.contains(says), "no {says:?} in {error}");
-        // To look at, it is there.
-        _ = effective(&tree, &[], &[]);
-    }
-}
-
-#[test]
 fn a_rule_for_browsers_that_cannot_be_there_is_a_mistake() {
     let rule = "[rule.a]\nmatch = 'x'\naction = 'reload-browser'\n";
     let tree = Tree::new(&[("stakeout.toml", rule)]);

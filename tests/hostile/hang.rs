@@ -129,3 +129,23 @@ fn a_program_that_cannot_be_killed_is_named_and_no_second_one_is_started() {
     assert!(!left.iter().any(|line| line.contains("starting")), "{left:?}");
     wait_until("it is gone", &|| state(pid).is_none_or(|state| state == 'Z'));
 }
+
+#[test]
+fn a_share_that_a_link_leads_to_may_hang_and_come_back() {
+    let Some(share) = Share::mount() else { return };
+    share.write("a", "one");
+    let tree = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(share.path(), tree.path().join("link")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stakeout"));
+    command.args(["--interval", "200ms", "--follow-symlinks", "-w"]).arg(tree.path());
+    command.args(["--", "sleep", "1000"]);
+    let stakeout = Running::spawn(command);
+    stakeout.wait_for("starting sleep");
+    share.set(Faults { hangs: true, ..Faults::default() });
+    stakeout.wait_for("does not answer since 2");
+    share.set(Faults::default());
+    stakeout.wait_for("answers again, after");
+    share.write("a", "two");
+    stakeout.wait_for("link/a");
+    stakeout.wait_for("starting sleep");
+}

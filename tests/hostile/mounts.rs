@@ -1,5 +1,6 @@
 //! Volumes that are mounted over what is watched, unmounted, and mounted again.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -91,4 +92,43 @@ fn a_root_that_is_unmounted_and_mounted_again_lost_nothing() {
     }
     let _root = Mounted::bind(kept.path(), place.path());
     assert_eq!(tree.changes(), [""; 0]);
+}
+
+#[test]
+fn a_volume_that_links_lead_into_loses_nothing_when_it_is_unmounted() {
+    if !can_mount() {
+        return;
+    }
+    let place = tempfile::tempdir().unwrap();
+    let (root, vol) = (place.path().join("tree"), place.path().join("vol"));
+    write(&root.join("own"), "1");
+    fs::create_dir(&vol).unwrap();
+    let kept = tempfile::tempdir_in("/dev/shm").unwrap();
+    write(&kept.path().join("deep/a"), "one");
+    write(&kept.path().join("file"), "one");
+    for (target, link) in [("vol", "all"), ("vol/deep", "sub"), ("vol/file", "file")] {
+        std::os::unix::fs::symlink(place.path().join(target), root.join(link)).unwrap();
+    }
+    std::os::unix::fs::symlink("file", root.join("twin")).unwrap();
+    let volume = Mounted::bind(kept.path(), &vol);
+    let mut tree = Watched::following(&root);
+    assert_eq!(tree.scanner.snapshot().len(), 6);
+    drop(volume);
+    for _ in 0..2 {
+        let look = tree.scanner.look();
+        assert_eq!(look.snapshot.len(), 6);
+        let errnos: Vec<i32> = look.troubles.iter().map(|trouble| trouble.errno).collect();
+        assert!(errnos.iter().all(|errno| *errno == libc::ENODEV), "{:?}", look.troubles);
+        let troubles: BTreeSet<PathBuf> = look.troubles.into_iter().map(|it| it.path).collect();
+        assert_eq!(troubles, ["all", "file", "sub", "twin"].map(|link| root.join(link)).into());
+    }
+    write(&kept.path().join("deep/a"), "two");
+    write(&kept.path().join("file"), "two");
+    let _volume = Mounted::bind(kept.path(), &vol);
+    let changed =
+        ["file", "twin", "all/file", "all/deep/a", "sub/a"].map(|path| format!("modified {path}"));
+    assert_eq!(tree.changes(), changed);
+    // What is deleted is.
+    fs::remove_file(kept.path().join("file")).unwrap();
+    assert_eq!(tree.changes(), ["modified file", "modified twin", "removed all/file"]);
 }

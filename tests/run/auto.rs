@@ -355,3 +355,30 @@ fn who_insists_on_events_has_a_safety_net_all_the_same() {
     session.terminate();
     assert_eq!(session.seen("event"), 0, "{}", session.output());
 }
+
+#[test]
+fn what_changes_where_only_a_link_leads_is_found_though_nothing_tells_of_it() {
+    let outside = Tree::new(&[("1/a", "one"), ("2/a", "two"), ("deep/er/b", "one")]);
+    std::os::unix::fs::symlink("1", outside.path("current")).unwrap();
+    let tree = Tree::new(&[("own/c", "one")]);
+    for (target, link) in [("current/a", "a"), ("current", "dir"), ("deep", "deep")] {
+        std::os::unix::fs::symlink(outside.path(target), tree.path(link)).unwrap();
+    }
+    let mut session = start(&tree, &["--follow-symlinks"]);
+    session.wait_until_settled();
+    for round in 0..4 {
+        tree.write("own/c", &format!("{round}"));
+        session.wait_for("modified own/c");
+    }
+    // What is trusted is looked at every 10 s; this makes no event anywhere in the tree.
+    std::os::unix::fs::symlink("2", outside.path("new")).unwrap();
+    fs::rename(outside.path("new"), outside.path("current")).unwrap();
+    session.wait_for("modified a, dir/a");
+    session.wait_for("shows two");
+    outside.write("2/a", "six");
+    session.wait_for("shows six");
+    // Directories below are watched where they really are.
+    outside.write("deep/er/b", "two");
+    session.wait_for("modified deep/er/b");
+    assert_eq!(session.seen("without an event"), 0, "{}", session.output());
+}

@@ -1,6 +1,7 @@
 //! The scanner against real trees: what it sees is what is there, and what it reports changed.
 
 mod equals_reference;
+mod links;
 mod looks;
 mod racy;
 mod support;

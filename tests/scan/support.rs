@@ -12,6 +12,7 @@ pub struct Watched {
     root: PathBuf,
     // Kept for its destructor, which removes the tree.
     _directory: Option<tempfile::TempDir>,
+    follows_links: bool,
     pub scanner: Scanner,
     base: Snapshot,
 }
@@ -37,20 +38,35 @@ impl Watched {
     pub fn at(root: &Path, ignore_files: bool) -> Self {
         let scanner = Scanner::new(plan(root, ignore_files)).expect("threads");
         let root = root.to_path_buf();
-        let mut watched = Self { root, _directory: None, scanner, base: Snapshot::default() };
+        let base = Snapshot::default();
+        let mut watched = Self { root, _directory: None, follows_links: false, scanner, base };
         watched.begin();
+        watched
+    }
+
+    /// Watches the tree that is at `root`, following links.
+    pub fn following(root: &Path) -> Self {
+        let mut watched = Self::at(root, false);
+        watched.follows_links = true;
+        watched.renew(false);
         watched
     }
 
     /// Watches anew with a scanner whose threads are started here, as this thread's user.
     pub fn renew(&mut self, ignore_files: bool) {
-        self.scanner = Scanner::new(plan(&self.root, ignore_files)).expect("threads");
+        self.scanner = Scanner::new(self.plan(ignore_files)).expect("threads");
         self.begin();
     }
 
     /// Watches anew with a scanner that has not looked yet.
     pub fn replace_scanner(&mut self) {
-        self.scanner = Scanner::new(plan(&self.root, false)).expect("threads");
+        self.scanner = Scanner::new(self.plan(false)).expect("threads");
+    }
+
+    fn plan(&self, ignore_files: bool) -> Plan {
+        let mut plan = plan(&self.root, ignore_files);
+        plan.follow_symlinks = self.follows_links;
+        plan
     }
 
     fn begin(&mut self) {
@@ -119,8 +135,7 @@ impl Watched {
     /// Asserts that the scanner knows just what a plain walk finds.
     pub fn assert_equals_reference(&mut self) {
         self.settle();
-        let plan = plan(&self.root, false);
-        let wanted = reference::read(&plan).expect("a readable tree");
+        let wanted = reference::read(&self.plan(false)).expect("a readable tree");
         let seen: Vec<(PathBuf, Entry)> = owned(self.scanner.snapshot());
         let wanted: Vec<(PathBuf, Entry)> = owned(&wanted);
         let paths = |list: &[(PathBuf, Entry)]| {

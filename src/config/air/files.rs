@@ -117,8 +117,7 @@ impl Project<'_, '_> {
             self.choose("exclude", exclude, exclude_at);
         }
         if let Some(follow) = self.values.flag("build.follow_symlink").filter(|f| f.value) {
-            let place = Place(follow.at);
-            self.config.follow_symlinks = Some(Named { value: follow.value, place });
+            self.watch_one("follow-symlinks", follow.value.to_string(), follow.at);
         }
     }
 

@@ -151,7 +151,7 @@ impl<'v, 'a> Project<'v, 'a> {
         }
     }
 
-    fn watch_one(&mut self, key: &str, value: String, at: Range<usize>) {
+    pub(super) fn watch_one(&mut self, key: &str, value: String, at: Range<usize>) {
         let setting = self.setting(WATCH, key, Given::One(value), at);
         self.config.watch.extend(setting);
     }
