@@ -12,6 +12,7 @@ pub mod air;
 pub mod detect;
 pub mod find;
 mod keys;
+mod meant;
 mod model;
 mod options;
 mod problem;

@@ -3,6 +3,8 @@
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
 
+use super::meant;
+
 /// The definitions of the options, without the environment: that is not what is asked about.
 #[derive(Clone, Debug)]
 pub struct Options(Command);
@@ -42,7 +44,10 @@ impl Options {
         let words = ["stakeout".to_owned(), format!("--{long}={value}")];
         match self.0.clone().try_get_matches_from(words) {
             Ok(_) => Ok(()),
-            Err(error) => Err(refusal(&error)),
+            Err(error) => {
+                let Refusal { why, instead } = refusal(&error);
+                Err(Refusal { why, instead: instead.or_else(|| meant::value(option, value)) })
+            }
         }
     }
 

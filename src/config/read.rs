@@ -4,6 +4,7 @@ use std::mem;
 use std::path::Path;
 
 use super::keys::{self, Key, Shape};
+use super::meant;
 use super::model::{Action, Config, Given, Kind, Named, Place, Rule, Service, Setting};
 use super::options::{Options, Refusal};
 use super::problem::{Problem, nearest};
@@ -51,6 +52,8 @@ pub fn read(text: &str, language: Language, options: &Options) -> Result<Config,
         return Ok(config);
     }
     problems.sort_by_key(|problem| problem.at.start);
+    // Of a value that is used again, the same would be said again.
+    problems.dedup();
     Err(problems)
 }
 
@@ -394,7 +397,8 @@ impl Reader<'_> {
 
     fn expect<T>(&mut self, what: &str, expected: &str, node: &Node) -> Option<T> {
         let what = format!("{what} has to be {expected}, and is {}", node.value.noun());
-        self.problems.push(Problem::new(&node.at, what));
+        let help = meant::written(expected, node);
+        self.problems.push(Problem::new(&node.at, what).with_help(help));
         None
     }
 }

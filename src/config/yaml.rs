@@ -1,4 +1,5 @@
-//! YAML, as far as it says the same as TOML: one document of tables with texts as keys.
+//! YAML, as far as it says the same as TOML: one document of tables with texts as keys. Merge keys
+//! (`<<`, yaml.org/type/merge.html) are read, since compose files have them.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -54,7 +55,56 @@ struct Open {
 enum Inside {
     List(Vec<Node>),
     /// With the key that waits for its value.
-    Table(Vec<Entry>, Option<(String, Range<usize>)>),
+    Table(Table),
+}
+
+#[derive(Default)]
+struct Table {
+    entries: Vec<Entry>,
+    /// The key that waits for its value.
+    key: Option<(String, Range<usize>)>,
+    /// What a merge key has named: entries that count where there are no others of their name.
+    merged: Vec<Entry>,
+}
+
+impl Table {
+    /// Takes what a merge key names: a table, or several of which the first is the strongest.
+    fn merge(&mut self, node: Node) -> Result<(), Problem> {
+        let wrong = |node: &Node| {
+            let what = format!("`<<` takes in tables, and this is {}", node.value.noun());
+            let help = "name one by an alias, for example <<: *base".to_owned();
+            Err(Problem::new(&node.at, what).with_help(Some(help)))
+        };
+        let tables = match node.value {
+            Value::List(items) => items,
+            _ => vec![node],
+        };
+        for node in tables {
+            match node.value {
+                Value::Table(entries) => self.merged.extend(entries),
+                _ => return wrong(&node),
+            }
+        }
+        Ok(())
+    }
+
+    fn complete(mut self) -> Value {
+        for entry in self.merged {
+            if !self.entries.iter().any(|own| own.key == entry.key) {
+                self.entries.push(entry);
+            }
+        }
+        Value::Table(self.entries)
+    }
+}
+
+impl Inside {
+    fn complete(self) -> Value {
+        match self {
+            Inside::List(items) => Value::List(items),
+            Inside::Table(table) => table.complete(),
+        }
+    }
 }
 
 impl Tree {
@@ -104,14 +154,11 @@ impl Tree {
             }
             Event::SequenceStart(name, _) => self.enter(at, name, Inside::List(Vec::new()))?,
             Event::MappingStart(name, _) => {
-                self.enter(at, name, Inside::Table(Vec::new(), None))?;
+                self.enter(at, name, Inside::Table(Table::default()))?;
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 if let Some(open) = self.open.pop() {
-                    let value = match open.what {
-                        Inside::List(items) => Value::List(items),
-                        Inside::Table(entries, _) => Value::Table(entries),
-                    };
+                    let value = open.what.complete();
                     let at = open.at.start..at.end.max(open.at.start);
                     self.add(Node { at, value }, open.name, problems)?;
                 }
@@ -148,19 +195,14 @@ impl Tree {
         };
         match what {
             Inside::List(items) => items.push(node),
-            Inside::Table(_, key @ None) => *key = Some((text_of_key(&node, problems), node.at)),
-            Inside::Table(entries, key) => {
-                let (key, at) = key.take().expect("it was matched");
-                if key == "<<" {
-                    problems.push(Problem::new(&at, "merge keys (<<) are not read").with_help(
-                        Some("write the keys out, or use an alias for a whole value".into()),
-                    ));
-                } else if entries.iter().any(|entry| entry.key == key) {
+            Inside::Table(table) => match table.key.take() {
+                None => table.key = Some((text_of_key(&node, problems), node.at)),
+                Some((key, _)) if key == "<<" => problems.extend(table.merge(node).err()),
+                Some((key, at)) if table.entries.iter().any(|entry| entry.key == key) => {
                     problems.push(Problem::new(&at, format!("`{key}` is there twice")));
-                } else {
-                    entries.push(Entry { key, at, node });
                 }
-            }
+                Some((key, at)) => table.entries.push(Entry { key, at, node }),
+            },
         }
         Ok(())
     }
@@ -168,11 +210,7 @@ impl Tree {
     /// The root: after a mistake, with what was complete before it.
     fn finish(mut self, problems: &mut Vec<Problem>) -> Node {
         while let Some(Open { at, what, .. }) = self.open.pop() {
-            let value = match what {
-                Inside::List(items) => Value::List(items),
-                Inside::Table(entries, _) => Value::Table(entries),
-            };
-            if self.add(Node { at, value }, 0, problems).is_err() {
+            if self.add(Node { at, value: what.complete() }, 0, problems).is_err() {
                 break;
             }
         }

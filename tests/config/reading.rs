@@ -139,6 +139,48 @@ fn aliases_are_used_again() {
 }
 
 #[test]
+fn merge_keys_take_in_what_is_not_said_otherwise() {
+    let text = "
+service:
+  api: &api
+    run: ./api
+    env: {A: '1', B: '2'}
+    restart: always
+  quick: &quick
+    run: ./quick
+    stop-timeout: 1s
+  web:
+    run: ./web
+    <<: [*quick, *api]
+    env: {C: '3'}
+  twin:
+    <<: *api
+";
+    let config = yaml(text).unwrap();
+    let [api, _, web, twin] = config.services.as_slice() else { panic!("{:?}", config.services) };
+    assert_eq!(values(&web.settings, "run"), ["./web"]);
+    assert_eq!(values(&web.settings, "stop-timeout"), ["1s"]);
+    assert_eq!(values(&web.settings, "restart"), ["always"]);
+    assert_eq!(values(&web.settings, "env"), ["C=3"], "tables are not merged into each other");
+    assert_eq!(api.settings, twin.settings);
+}
+
+#[test]
+fn words_that_other_yaml_takes_for_true_are_texts() {
+    let text = |country: &str| format!("service:\n  a:\n    run: x\n    env: {{C: {country}}}\n");
+    for country in ["no", "NO", "off", "y"] {
+        let config = yaml(&text(country)).unwrap();
+        let expected = [format!("C={country}")];
+        assert_eq!(values(&config.services[0].settings, "env"), expected);
+    }
+    let problems = yaml("output:\n  clear: yes\n").unwrap_err();
+    assert_eq!(problems[0].help.as_deref(), Some("write true, without quotes"));
+    // A number stays as it is written.
+    let config = yaml(&text("0o17")).unwrap();
+    assert_eq!(values(&config.services[0].settings, "env"), ["C=0o17"]);
+}
+
+#[test]
 fn a_short_text_does_not_become_a_huge_one() {
     let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..12 {
