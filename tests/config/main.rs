@@ -1,6 +1,7 @@
 //! Configuration files: what they mean, and what is said of mistakes in them.
 
 mod air;
+mod every_key;
 mod init;
 mod keys;
 mod problems;

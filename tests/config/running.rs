@@ -39,7 +39,7 @@ fn output(mut command: Command) -> (Option<i32>, String, String) {
 }
 
 /// `stakeout config --json` with these words and variables.
-fn effective(tree: &Tree, words: &[&str], variables: &[(&str, &str)]) -> Value {
+pub fn effective(tree: &Tree, words: &[&str], variables: &[(&str, &str)]) -> Value {
     let mut command = tree.stakeout();
     command.args(["config", "--json"]).args(words).envs(variables.iter().copied());
     let (status, out, error) = output(command);
