@@ -46,7 +46,7 @@ const SAMPLES: &[(&str, &str, &str, &str)] = &[
 ];
 
 /// Every key with its section and its sample; a flag is true in the file, and not in the variable.
-fn samples() -> impl Iterator<Item = (&'static str, &'static Key, [&'static str; 3])> {
+pub fn samples() -> impl Iterator<Item = (&'static str, &'static Key, [&'static str; 3])> {
     let sections = [("watch", WATCH), ("service.app", SERVICE), ("output", OUTPUT)];
     let keys = sections.into_iter().flat_map(|(name, keys)| keys.iter().map(move |k| (name, k)));
     keys.map(|(section, key)| match key.shape {
@@ -64,7 +64,7 @@ fn value(key: &Key, text: &str) -> Value {
 }
 
 /// A file with this one key, as TOML.
-fn file(section: &str, key: &Key, text: &str) -> String {
+pub fn file(section: &str, key: &Key, text: &str) -> String {
     let runs = if section == "service.app" && key.name != "run" { "run = 'x'\n" } else { "" };
     let line = (key.name.to_owned(), value(key, text), String::new());
     write::section(section, &[line]) + runs
@@ -139,6 +139,18 @@ fn yaml_has_every_key_that_toml_has() {
     }
 }
 
+/// What the documentation has as examples.
+pub fn examples() -> impl Iterator<Item = &'static str> {
+    blocks("toml")
+}
+
+fn blocks(language: &str) -> impl Iterator<Item = &'static str> {
+    let text = include_str!("../../docs/configuration.md");
+    let begin = format!("```{language}\n");
+    let blocks: Vec<&str> = text.split(begin.as_str()).skip(1).collect();
+    blocks.into_iter().map(|block| block.split("```").next().unwrap_or_default())
+}
+
 #[test]
 fn the_documentation_has_an_example_of_every_key() {
     let text = include_str!("../../docs/configuration.md");
@@ -164,15 +176,14 @@ fn the_documentation_has_an_example_of_every_key() {
 
 #[test]
 fn the_examples_of_the_documentation_are_right() {
-    let text = include_str!("../../docs/configuration.md");
-    let examples: Vec<&str> = text.split("```toml\n").skip(1).collect();
-    assert!(examples.len() >= 4);
-    for example in examples {
-        let example = example.split("```").next().unwrap();
+    assert!(examples().count() >= 4);
+    for example in examples() {
         let problems = toml(example).err().unwrap_or_default();
         // A rule may be about a service of another example.
         let problems: Vec<_> =
             problems.iter().filter(|it| !it.what.starts_with("there is no service")).collect();
         assert!(problems.is_empty(), "{problems:?} in {example}");
     }
+    let mut as_yaml = blocks("yaml");
+    assert!(as_yaml.all(|example| yaml(example).is_ok_and(|config| config.services.len() > 1)));
 }

@@ -10,10 +10,10 @@ const GO: &str = "package main\nfunc main() {}\n";
 
 /// Files of a project, and what is made of them: a part of what it is called, its build, and what
 /// runs.
-type Row =
+pub type Row =
     (&'static [(&'static str, &'static str)], &'static str, &'static [&'static str], &'static str);
 
-const ROWS: &[Row] = &[
+pub const ROWS: &[Row] = &[
     (&[("go.mod", ""), ("main.go", GO)], "Go", &["go build -o ./tmp/app ."], "./tmp/app"),
     (
         &[("go.mod", ""), ("lib.go", "package lib\n"), ("cmd/api/main.go", GO), ("cmd/x/y.go", GO)],

@@ -8,6 +8,7 @@ mod problems;
 mod random;
 mod reading;
 mod running;
+mod schema;
 #[allow(dead_code, reason = "the tests of runs use the rest")]
 #[path = "../run/support.rs"]
 mod support;
