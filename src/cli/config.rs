@@ -93,8 +93,6 @@ enum From {
     Environment(String),
     /// With the line.
     File(usize),
-    /// It can be said nowhere else.
-    FileOnly,
     Default,
 }
 
@@ -113,10 +111,15 @@ impl Effective {
         let section = |kind, name, lines| Section { kind, name, lines };
         let watch = lines(config::WATCH, &general, None);
         let mut sections = vec![section("watch", None, watch)];
-        if let Some(Source { config, .. }) = &source {
-            for service in &config.services {
+        if let Some(source) = &source {
+            for service in &source.config.services {
                 let mut lines = lines(config::SERVICE, &complete(Some(service))?, Some(service));
-                lines.extend(from_file(write::beside_service(service)));
+                let beside = write::beside_service(service).into_iter();
+                lines.extend(beside.map(|(name, value, place)| Line {
+                    name,
+                    value,
+                    from: From::File(source.line(place)),
+                }));
                 sections.push(section("service", Some(service.name.value.clone()), lines));
             }
         }
@@ -124,9 +127,13 @@ impl Effective {
             let lines = lines(config::SERVICE, &general, None);
             sections.push(section("service", Some("main".into()), lines));
         }
-        for rule in source.iter().flat_map(|source| &source.config.rules) {
-            let lines = from_file(write::rule(rule)).collect();
-            sections.push(section("rule", Some(rule.name.value.clone()), lines));
+        if let Some(source) = &source {
+            for rule in &source.config.rules {
+                let line = source.line(&rule.name.place);
+                let lines = write::rule(rule).into_iter();
+                let lines = lines.map(|(name, value)| Line { name, value, from: From::File(line) });
+                sections.push(section("rule", Some(rule.name.value.clone()), lines.collect()));
+            }
         }
         sections.push(section("proxy", None, lines(config::PROXY, &general, None)));
         sections.push(section("output", None, lines(config::OUTPUT, &general, None)));
@@ -200,18 +207,12 @@ fn variable(key: &Key) -> String {
     name.to_string_lossy().into_owned()
 }
 
-/// What only a file can say.
-fn from_file(pairs: Vec<(String, Value)>) -> impl Iterator<Item = Line> {
-    pairs.into_iter().map(|(name, value)| Line { name, value, from: From::FileOnly })
-}
-
 impl From {
     fn comment(&self) -> String {
         match self {
             From::CommandLine => "command line".into(),
             From::Environment(name) => format!("environment: {name}"),
             From::File(line) => format!("line {line}"),
-            From::FileOnly => String::new(),
             From::Default => "default".into(),
         }
     }
@@ -225,7 +226,6 @@ impl Line {
                 json!({ "value": self.value, "source": "environment", "variable": name })
             }
             From::File(line) => json!({ "value": self.value, "source": "file", "line": line }),
-            From::FileOnly => json!({ "value": self.value, "source": "file" }),
             From::Default => json!({ "value": self.value, "source": "default" }),
         }
     }

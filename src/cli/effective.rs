@@ -105,8 +105,14 @@ impl Source {
             let is_against = |option: &str| options.conflict(option, setting.key.option);
             !typed.options().any(is_against)
         });
-        let defaults: Vec<(&str, &[String])> =
+        let mut defaults: Vec<(&str, &[String])> =
             settings.map(|setting| (setting.key.option, setting.values())).collect();
+        // Of several, one at most can read what is typed, so it is none if none is named.
+        let none = ["null".to_owned()];
+        let reads = |service: &Service| service.settings.iter().any(|it| it.key.option == "stdin");
+        if self.config.services.len() > 1 && service.is_some_and(|service| !reads(service)) {
+            defaults.push(("stdin", &none));
+        }
         let mut complete = args::parse(words, &defaults).map_err(Failure::usage)?;
         let cli = &mut complete.cli;
         let is_typed = |option: &str| typed.options().any(|name| name == option);
@@ -143,12 +149,7 @@ impl Source {
     ) -> Result<Vec<Run>, Failure> {
         let mut runs = Vec::new();
         for service in services {
-            let mut cli = self.complete(words, typed, Some(service))?.cli;
-            let says = |option: &str| service.settings.iter().any(|it| it.key.option == option);
-            if !says("stdin") {
-                // One at most can read what is typed, so it is none if none is named.
-                cli.stdin = Input::Null;
-            }
+            let cli = self.complete(words, typed, Some(service))?.cli;
             let place = |name: &str| services.iter().position(|it| it.name.value == name);
             runs.push(Run {
                 cli,

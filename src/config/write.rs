@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::detect::Project;
 use super::keys::{Key, Shape};
-use super::model::{Action, Config, Given, Kind, Rule, Service, Setting};
+use super::model::{Action, Config, Given, Kind, Place, Rule, Service, Setting};
 use super::options::Options;
 
 /// One line of a section: a key, its value, and a comment behind it.
@@ -40,7 +40,8 @@ pub fn document(config: &Config, options: &Options) -> String {
     let mut sections = Vec::new();
     sections.push(("watch".to_owned(), about(&config.watch)));
     for service in &config.services {
-        let lines = [about(&service.settings), alone(beside_service(service))].concat();
+        let beside = beside_service(service).into_iter().map(|(key, value, _)| (key, value));
+        let lines = [about(&service.settings), alone(beside.collect())].concat();
         sections.push((format!("service.{}", name(&service.name.value)), lines));
     }
     for one in &config.rules {
@@ -166,22 +167,22 @@ pub fn shaped(key: &Key, values: &[String], is_line: bool) -> Value {
     }
 }
 
-/// What a service says that stands for no option.
-pub fn beside_service(service: &Service) -> Vec<(String, Value)> {
-    let mut pairs = Vec::new();
-    if !service.depends_on.is_empty() {
+/// What a service says that stands for no option, and where.
+pub fn beside_service(service: &Service) -> Vec<(String, Value, &Place)> {
+    let mut said = Vec::new();
+    if let [first, ..] = service.depends_on.as_slice() {
         let names = service.depends_on.iter().map(|name| name.value.clone());
-        pairs.push(("depends-on".into(), names.collect::<Vec<_>>().into()));
+        said.push(("depends-on".into(), names.collect::<Vec<_>>().into(), &first.place));
     }
     if let Some(essential) = &service.essential {
-        pairs.push(("essential".into(), essential.value.into()));
+        said.push(("essential".into(), essential.value.into(), &essential.place));
     }
-    if !service.filter.is_empty() {
+    if let [first, ..] = service.filter.as_slice() {
         let filter = service.filter.iter();
         let filter = filter.map(|setting| (setting.key.name.to_owned(), setting.value()));
-        pairs.push(("watch".into(), filter.collect()));
+        said.push(("watch".into(), filter.collect(), &first.place));
     }
-    pairs
+    said
 }
 
 /// What a rule says.

@@ -117,6 +117,21 @@ fn the_command_line_is_stronger_than_the_environment_and_that_than_the_file() {
 }
 
 #[test]
+fn what_only_a_file_can_say_has_its_line_and_several_services_read_nothing() {
+    let text = "[service.a]\nrun = 'x'\n[service.b]\nrun = 'x'\ndepends-on = ['a']\n\
+                essential = true\nwatch.exts = ['c']\n[rule.r]\nmatch = '*'\naction = 'ignore'\n";
+    let tree = Tree::new(&[("stakeout.toml", text)]);
+    let all = effective(&tree, &[], &[]);
+    let b = &all["service"]["b"];
+    let lines = ["depends-on", "essential", "watch"].map(|key| b[key]["line"].as_u64());
+    assert_eq!(lines, [Some(5), Some(6), Some(7)]);
+    assert_eq!(all["rule"]["r"]["match"]["line"], 8);
+    assert_eq!((&b["stdin"]["value"], &b["stdin"]["source"]), (&"null".into(), &"default".into()));
+    let all = effective(&tree, &["--stdin", "inherit"], &[]);
+    assert_eq!(all["service"]["b"]["stdin"]["value"], "inherit");
+}
+
+#[test]
 fn a_typed_command_replaces_run_and_needs_no_shell() {
     let tree = project();
     let run = |words: &[&str]| effective(&tree, words, &[])["service"]["api"]["run"].clone();
