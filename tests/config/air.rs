@@ -284,7 +284,44 @@ const ROWS: &[Row] = &[
         takes: &[],
         passes_over: &["build.rules.delay"],
     },
-    passed_over("log.time", "log.time = true"),
+    adds("log.time", "log.time = true", &["[output]", "log-time = true"]),
+    becomes(
+        "build.linux.pre_cmd",
+        "build.linux.pre_cmd = ['a']\nbuild.pre_cmd = ['b']",
+        &[BUILD],
+        &[r#"build = ["a", "go build -o ./tmp/main ."]"#],
+    ),
+    becomes(
+        "build.linux.cmd",
+        "build.linux.cmd = 'a'\nbuild.cmd = 'b'",
+        &[BUILD],
+        &[r#"build = ["a"]"#],
+    ),
+    passed_over("build.linux.post_cmd", "build.linux.post_cmd = ['a']"),
+    becomes(
+        "build.linux.bin",
+        "build.linux.bin = 'a/b'\nbuild.bin = 'c'",
+        &[RUN],
+        &[r#"run = ["a/b"]"#],
+    ),
+    becomes(
+        "build.linux.entrypoint",
+        "build.linux.entrypoint = ['a/b', 'c']\nbuild.entrypoint = 'd'",
+        &[RUN],
+        &[r#"run = ["a/b", "c"]"#],
+    ),
+    becomes(
+        "build.linux.full_bin",
+        "build.linux.full_bin = 'A=1 ./x'\nbuild.full_bin = 'y'",
+        &[RUN],
+        &[r#"run = "A=1 ./x""#],
+    ),
+    becomes(
+        "build.linux.args_bin",
+        "build.linux.args_bin = ['a']\nbuild.args_bin = ['b']",
+        &[RUN],
+        &[r#"run = ["./tmp/main", "a"]"#],
+    ),
     passed_over("log.main_only", "log.main_only = true"),
     adds("log.silent", "log.silent = true", &["[output]", "quiet = true"]),
     passed_over("color.main", "color.main = 'red'"),
@@ -368,6 +405,16 @@ fn rules_are_about_files_that_the_program_is_not_about() {
     ] {
         assert!(lines.iter().any(|other| other == line), "no {line} in {lines:#?}");
     }
+}
+
+#[test]
+fn rules_of_one_name_are_two() {
+    let rule = |name: &str| {
+        format!("[[build.rules]]\nname = '{name}'\ncmd = 'x'\ninclude_ext = ['css']\n")
+    };
+    let import = import(&["", "rule-1", "my css", "my-css"].map(rule).concat());
+    let names: Vec<&str> = import.config.rules.iter().map(|it| it.name.value.as_str()).collect();
+    assert_eq!(names, ["rule-1", "rule-1-2", "my-css", "my-css-2"]);
 }
 
 #[test]

@@ -192,9 +192,14 @@ impl Project<'_, '_> {
         let name = name.map(|name| name.value).filter(|name| !name.is_empty());
         let name = name.unwrap_or_else(|| format!("rule-{}", index + 1));
         let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+        let name: String = name.chars().map(plain).collect();
+        // Two of one name are two all the same.
+        let is_taken = |name: &String| self.config.rules.iter().any(|it| it.name.value == *name);
+        let others = (2..).map(|number| format!("{name}-{number}"));
+        let free = [name.clone()].into_iter().chain(others).find(|name| !is_taken(name));
         let place = Place(rule.at.clone());
         let rule = Rule {
-            name: Named { value: name.chars().map(plain).collect(), place },
+            name: Named { value: free.unwrap_or(name), place },
             globs,
             kinds: Kind::ALL.map(|(_, kind)| kind).to_vec(),
             action: Action::Run(command.value),

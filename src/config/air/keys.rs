@@ -49,7 +49,7 @@ const TABLE: &[(&str, Takes, Option<&str>)] = &[
     ("build.rerun", Flag, None),
     ("build.rerun_delay", Number, Some("500")),
     ("build.rules", Tables, None),
-    ("log.time", Flag, Some("false")),
+    ("log.time", Flag, None),
     ("log.main_only", Flag, Some("false")),
     ("log.silent", Flag, None),
     ("color.main", Text, Some("magenta")),
@@ -91,10 +91,12 @@ pub(super) struct Key {
     pub harmless: Option<&'static str>,
 }
 
-/// Every key by its name, as `build.cmd`; those of rules as `build.rules.cmd`.
+/// Every key by its name, as `build.cmd`; those of rules as `build.rules.cmd`, and what may be said
+/// for this system alone as `build.linux.cmd`.
 pub fn names() -> impl Iterator<Item = String> {
     let of_rules = OF_A_RULE.iter().map(|(name, ..)| format!("build.rules.{name}"));
-    TABLE.iter().map(|(name, ..)| (*name).to_owned()).chain(of_rules)
+    let of_system = OF_A_SYSTEM.iter().map(|name| format!("build.linux.{name}"));
+    TABLE.iter().map(|(name, ..)| (*name).to_owned()).chain(of_rules).chain(of_system)
 }
 
 impl Key {

@@ -135,7 +135,12 @@ impl<'v, 'a> Project<'v, 'a> {
     }
 
     fn showing(&mut self) {
-        for (name, key) in [("screen.clear_on_rebuild", "clear"), ("log.silent", "quiet")] {
+        let flags = [
+            ("screen.clear_on_rebuild", "clear"),
+            ("log.silent", "quiet"),
+            ("log.time", "log-time"),
+        ];
+        for (name, key) in flags {
             if let Some(flag) = self.values.flag(name).filter(|flag| flag.value) {
                 let setting =
                     self.setting(OUTPUT, key, Given::One(flag.value.to_string()), flag.at);
