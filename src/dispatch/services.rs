@@ -41,6 +41,8 @@ pub(super) struct Member {
     /// Of all that there ever were; its instances have it in their numbers.
     pub(super) number: u64,
     pub(super) service: Service,
+    /// What it was called before, where it takes the place of others.
+    pub(super) formerly: Vec<String>,
     /// What ran before and worked, until this one has worked as well.
     pub(super) fallback: Option<Box<Spec>>,
     /// Whether it was told that the tree was seen; before, what it depends on is not ready.
@@ -94,6 +96,7 @@ impl Services {
         Member {
             number,
             service,
+            formerly: Vec::new(),
             fallback: None,
             has_begun: false,
             has_changed: false,
@@ -377,7 +380,8 @@ impl Member {
 
     /// Whether the other one takes its place, and begins when it is gone.
     pub(super) fn is_before(&self, other: &Self) -> bool {
-        self.service.spec.key == other.service.spec.key
+        let key = &self.service.spec.key;
+        *key == other.service.spec.key || other.formerly.contains(key)
     }
 
     pub(super) fn is_over(&self) -> bool {

@@ -36,9 +36,20 @@ impl Services {
         }
         let mut before = std::mem::take(&mut self.members);
         self.order = Order::new(specs.iter().map(|spec| spec.needs.clone()).collect());
+        let keys: Vec<String> = specs.iter().map(|spec| spec.key.clone()).collect();
         for spec in specs {
-            let place = before.iter().position(|it| it.service.spec.key == spec.key);
+            let namesake = before.iter().position(|it| it.service.spec.key == spec.key);
+            // Under another name it would start beside itself otherwise.
+            let is_renamed = |it: &Member| {
+                it.service.spec.says == spec.says && !keys.contains(&it.service.spec.key)
+            };
+            let place = namesake.or_else(|| before.iter().position(is_renamed));
             let member = match place.map(|place| before.remove(place)) {
+                Some(other) if other.service.spec.key != spec.key => {
+                    let line = format!("the service is called {} now: it starts anew", spec.key);
+                    other.service.log(Line::event(Kind::Configured, line), shared);
+                    self.replace(other, spec, shared)
+                }
                 Some(mut same) if same.service.spec.says == spec.says => {
                     same.service.spec.needs = spec.needs;
                     same
@@ -69,6 +80,10 @@ impl Services {
     /// A member with this in the place of another, which is asked to end.
     fn replace(&mut self, other: Member, spec: Spec, shared: &mut Shared) -> Member {
         let mut member = self.member(spec);
+        member.formerly.clone_from(&other.formerly);
+        if !other.is_before(&member) {
+            member.formerly.push(other.service.spec.key.clone());
+        }
         let generation = other.service.engine.generation();
         member.service.succeed(&other.service, generation);
         // It starts at once, even where the first start waits for a change.

@@ -244,3 +244,123 @@ fn what_is_shown_can_be_another_without_a_restart() {
     session.terminate();
     assert_eq!(session.seen("configured otherwise"), 0, "{}", session.output());
 }
+
+/// A server that takes its time to give back its port.
+fn server(name: &str, port: u16, more: &str) -> String {
+    format!(
+        "[service.{name}]\nstop-timeout = '30s'\n{more}\nrun = ['python3', '-u', '-c', '''\n\
+         import signal, socket, sys, time\n\
+         server = socket.create_server((\"127.0.0.1\", {port}))\n\
+         signal.signal(signal.SIGTERM, lambda *_: (time.sleep(1), sys.exit(0)))\n\
+         print(\"has the port\", 40 + 2)\n\
+         while True: server.accept()[0].close()\n\
+         ''']\n"
+    )
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+#[test]
+fn a_service_of_another_name_takes_the_place_of_what_it_was() {
+    let tree = Tree::new(&[]);
+    let port = free_port();
+    let mut session = start(&tree, &(server("web", port, "") + &service("api", "serves")));
+    session.wait_for_all(&["web | has the port 42", "api | serves 42"]);
+    // Twice, the second time before the first has ended.
+    tree.save_by_rename(FILE, &(server("site", port, "") + &service("api", "serves")));
+    session.wait_for("web: the service is called site now");
+    tree.save_by_rename(FILE, &(server("page", port, "") + &service("api", "serves")));
+    session.wait_for("site: the service is called page now");
+    session.wait_for("page | has the port 42");
+    session.terminate();
+    assert_eq!(session.seen("api: starting"), 1, "{}", session.output());
+    assert_eq!(session.seen("in use") + session.seen("exited with"), 0, "{}", session.output());
+}
+
+#[test]
+fn every_part_of_a_service_can_be_another() {
+    let tree = Tree::new(&[("variables", "WHO=file\n"), ("sub/here", "")]);
+    let (one, other) = (free_port(), free_port());
+    let file = |more: &str| {
+        format!(
+            "[service.web]\nenv = {{ WHO = 'nobody' }}\n\
+             run = 'echo $WHO in $(basename $PWD) on ${{LISTEN_FDS:-no}} as $(id -u) \
+             has $(cat built); exec sleep 1000'\n{more}\n"
+        )
+    };
+    let mut session = start(&tree, &file(""));
+    session.wait_for("nobody in");
+    let steps = [
+        (format!("listen = ['127.0.0.1:{one}']"), "on 1 as"),
+        (format!("listen = ['127.0.0.1:{one}', '127.0.0.1:{other}']"), "on 2 as"),
+        ("build = 'echo it > built'\nbuild-outputs = ['built']".to_owned(), "has it"),
+        ("cwd = 'sub'".to_owned(), "in sub"),
+        ("ready = 'exec:true'".to_owned(), "ready after"),
+    ];
+    for (more, says) in steps {
+        tree.save_by_rename(FILE, &file(&more));
+        session.wait_for("the service is configured otherwise now");
+        session.wait_for(says);
+    }
+    // What is not listened at any more is free.
+    tree.save_by_rename(FILE, &file(""));
+    session.wait_for("on no as");
+    eventually("the port to be free", || TcpListener::bind(("127.0.0.1", one)).is_ok());
+    if rustix::process::geteuid().is_root() {
+        tree.save_by_rename(FILE, &file("user = '12345:12345'"));
+        session.wait_for("as 12345");
+    }
+    session.terminate();
+    assert_eq!(session.seen("going back"), 0, "{}", session.output());
+}
+
+#[test]
+fn a_file_that_is_swapped_by_links_is_followed() {
+    // As Kubernetes mounts a ConfigMap: the file leads to ..data, and that to what holds now.
+    let tree = Tree::new(&[("a", "1")]);
+    tree.write("map/..1/stakeout.toml", &service("web", "shows"));
+    let link = |target: &str, link: &str| {
+        std::os::unix::fs::symlink(target, tree.path("map/scratch")).unwrap();
+        fs::rename(tree.path("map/scratch"), tree.path(link)).unwrap();
+    };
+    link("..1", "map/..data");
+    link("..data/stakeout.toml", "map/stakeout.toml");
+    let mut command = tree.stakeout();
+    command.args(["--interval", "20ms", "--debounce", "1ms", "-v", "-c", "map/stakeout.toml"]);
+    let mut session = Session::start(command);
+    session.wait_for("shows 42");
+    tree.write("map/..2/stakeout.toml", &service("web", "displays"));
+    link("..2", "map/..data");
+    fs::remove_dir_all(tree.path("map/..1")).unwrap();
+    session.wait_for("displays 42");
+    session.terminate();
+}
+
+#[test]
+fn a_file_that_is_mounted_alone_is_followed() {
+    let script = "mount --bind real/file stakeout.toml && exec \"$@\"";
+    let mut outer = std::process::Command::new("unshare");
+    outer.args(["--mount", "--", "sh", "-c", script, "sh"]);
+    let tree = Tree::new(&[(FILE, ""), ("real/file", &service("web", "shows"))]);
+    let mut trial = std::process::Command::new(outer.get_program());
+    let works = trial.args(outer.get_args()).arg("true").current_dir(tree.path("")).output();
+    if !works.is_ok_and(|output| output.status.success()) {
+        assert!(std::env::var_os("CI_ALL_TESTS").is_none(), "no root or mount namespaces here");
+        eprintln!("skipped: a_file_that_is_mounted_alone_is_followed: needs root and mount(8)");
+        return;
+    }
+    let stakeout = tree.stakeout();
+    outer.arg(stakeout.get_program()).args(["--interval", "20ms", "--debounce", "1ms", "-v"]);
+    outer.current_dir(tree.path(""));
+    let mut session = Session::start(outer);
+    session.wait_for("shows 42");
+    // In place, as far as the other side of a mount of one file goes: what is renamed over it
+    // there is another file, which only the next start of the container sees.
+    tree.write("real/file", "[service.web]\nrum = 'x'\n");
+    session.wait_for("unknown key `rum`");
+    tree.write("real/file", &service("web", "displays"));
+    session.wait_for("displays 42");
+    session.terminate();
+}
