@@ -63,7 +63,7 @@ impl Listing {
             let name = name.to_os_string();
             match child {
                 Some(KnownDir { stamp, link, .. }) => {
-                    self.children.push(Child { name, stamp: *stamp, link: *link });
+                    self.children.push(Child { name, stamp: *stamp, link: link.clone() });
                 }
                 None => self.entries.push((name, Found::Unknown)),
             }

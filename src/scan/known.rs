@@ -24,7 +24,7 @@ pub(super) struct KnownDir {
     /// The directories in it, sorted by name.
     pub(super) children: Box<[(Box<OsStr>, DirId)]>,
     /// Where it was reached by a link that is followed: the link's own stamp.
-    pub(super) link: Option<Stamp>,
+    pub(super) link: Option<Box<Stamp>>,
     /// Whether what is in it may change elsewhere, as there are links among its entries.
     pub(super) has_links: bool,
     /// For a root that is a single file: its name on disk. Its entry's name is empty then.

@@ -55,7 +55,7 @@ pub(super) struct Child {
     /// The stamp that it has now, where it was known.
     pub(super) stamp: Option<Stamp>,
     /// That of the link that leads to it.
-    pub(super) link: Option<Stamp>,
+    pub(super) link: Option<Box<Stamp>>,
 }
 
 /// An entry that was found.
@@ -107,7 +107,7 @@ pub(super) fn list(around: Surroundings<'_>, known: &KnownDir) -> Result<Listing
         open::stamp_and_mount(&directory).map_err(|error| failed(Verb::Stat, error))?;
     // Since the one above was listed, a link has come to lead elsewhere.
     let is_back = |above| leads_back(around.dirs, above, &stamp);
-    if around.plan.follow_symlinks && around.parent.is_some_and(is_back) {
+    if known.link.is_some() && around.parent.is_some_and(is_back) {
         return Err(Unlisted::Lost);
     }
     let is_on_device = |dir: &&KnownDir| dir.stamp.is_some_and(|at| at.device == stamp.device);
@@ -227,6 +227,7 @@ impl Listing {
                 is_known.then(|| open::stamp_of_name(&self.directory, &*name, links).ok()).flatten()
             });
             let link = follows.then(|| open::stamp_at(&self.directory, &*name).ok()).flatten();
+            let link = link.map(Box::new);
             self.children.push(Child { name, stamp, link });
             return;
         }

@@ -211,8 +211,8 @@ impl Scanner {
             // A link that was made anew may mean another directory altogether; where what it was
             // cannot be asked, it stands.
             let is_same_link = |child: &DirId| {
-                let before = self.dir(*child).link.as_ref();
-                stamp.is_none() || self.inodes.same_if_any(before, link.as_ref())
+                let before = self.dir(*child).link.as_deref();
+                stamp.is_none() || self.inodes.same_if_any(before, link.as_deref())
             };
             if let Some(child) = known.filter(is_same_link) {
                 let is_same = |stamp| {

@@ -38,6 +38,27 @@ fn sample(order: &[usize]) -> Tree {
 }
 
 #[test]
+fn a_tree_with_its_links_followed_is_as_a_copy_of_what_they_lead_to() {
+    let (tree, outside) = (sample(&[0, 1, 2, 3]), Tree::new(&[("far/deep/x", "x")]));
+    symlink(outside.path("far"), tree.path("far")).unwrap();
+    symlink("../far/deep/x", tree.path("dir/x")).unwrap();
+    let copy = tempfile::tempdir().unwrap();
+    let mut cp = std::process::Command::new("cp");
+    cp.arg("-rL").arg(tree.path(".")).arg(copy.path());
+    assert!(cp.status().unwrap().success());
+    let copied = summary(&tree, &[copy.path().to_str().unwrap()]);
+    let followed = summary(&tree, &["--follow-symlinks"]);
+    assert_eq!((&followed["digest"], &followed["links"]), (&copied["digest"], &0.into()));
+    assert_ne!(summary(&tree, &[])["digest"], copied["digest"]);
+    assert_eq!(scan(&tree, &["--follow-symlinks", "--verify"]).status, Some(0));
+    assert_eq!(scan(&tree, &["--follow-symlinks", "--save", "saved"]).status, Some(0));
+    outside.write("far/deep/x", "y");
+    let output = tree.stakeout().args(["diff", "saved"]).output().unwrap();
+    let lines = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(lines, "modified dir/x\nmodified far/deep/x\n");
+}
+
+#[test]
 fn the_digest_is_the_same_wherever_the_content_is() {
     let (one, other) = (sample(&[0, 1, 2, 3]), sample(&[3, 2, 1, 0]));
     let digest = |tree: &Tree, path: &str| summary(tree, &[path])["digest"].clone();
