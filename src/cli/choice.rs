@@ -3,23 +3,25 @@
 use clap::Args;
 use clap::builder::BoolishValueParser;
 
+use crate::scan::{GlobError, Selection};
+
 /// Which files count.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Choosing files")]
 pub struct Choice {
     /// Watch only files with these extensions, for example rs,toml
-    #[arg(short, long, value_name = "LIST", env = "STAKEOUT_EXTS")]
+    #[arg(short, long, value_name = "LIST", env = "STAKEOUT_EXTS", value_parser = extensions)]
     pub exts: Vec<String>,
 
     /// Watch only files that match; with --exts, these as well
     ///
     /// Globs are written as in .gitignore, and matched against paths as they are shown. Several
     /// are separated by commas, or given one by one.
-    #[arg(short, long, value_name = "GLOB", env = "STAKEOUT_FILTER")]
+    #[arg(short, long, value_name = "GLOB", env = "STAKEOUT_FILTER", value_parser = globs)]
     pub filter: Vec<String>,
 
     /// Leave out what matches; a leading ! keeps what would be left out otherwise
-    #[arg(short, long, value_name = "GLOB", env = "STAKEOUT_IGNORE")]
+    #[arg(short, long, value_name = "GLOB", env = "STAKEOUT_IGNORE", value_parser = globs)]
     pub ignore: Vec<String>,
 
     /// Do not leave out what .gitignore, .ignore, .stakeoutignore and the built-in list name
@@ -60,6 +62,32 @@ pub fn split_list(list: &str) -> Vec<String> {
     }
     // An opening bracket that is never closed belongs to a glob that will be refused.
     items.into_iter().map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect()
+}
+
+/// A list of extensions, as it is.
+fn extensions(list: &str) -> Result<String, String> {
+    checked(list, |item| Selection::new(&[item], &[]))
+}
+
+/// A list of globs, as it is.
+pub fn globs(list: &str) -> Result<String, String> {
+    checked(list, |item| Selection::new(&[], &[item]))
+}
+
+/// A list of which each item can be understood.
+fn checked<T>(
+    list: &str,
+    understand: impl Fn(String) -> Result<T, GlobError>,
+) -> Result<String, String> {
+    let items = split_list(list);
+    let is_one = items.len() == 1;
+    for item in items {
+        understand(item).map_err(|GlobError { glob, reason }| match is_one {
+            true => reason,
+            false => format!("`{glob}`: {reason}"),
+        })?;
+    }
+    Ok(list.to_owned())
 }
 
 #[cfg(test)]

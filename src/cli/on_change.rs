@@ -3,6 +3,7 @@
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
 use clap::{Args, ValueEnum};
 
+use super::choice::globs;
 use crate::process::signals;
 
 /// What a change leads to, besides a restart.
@@ -22,7 +23,13 @@ pub struct OnChange {
     pub build: Vec<String>,
 
     /// What builds write and is no reason for another: left out like --ignore
-    #[arg(long, value_name = "GLOB", env = "STAKEOUT_BUILD_OUTPUTS", help_heading = "Building")]
+    #[arg(
+        long,
+        value_name = "GLOB",
+        env = "STAKEOUT_BUILD_OUTPUTS",
+        value_parser = globs,
+        help_heading = "Building"
+    )]
     pub build_outputs: Vec<String>,
 
     /// What a change during a build leads to

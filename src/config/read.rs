@@ -82,6 +82,7 @@ impl Reader<'_> {
                 "service" => {
                     let services = self.table(&entry.node, "`service`");
                     config.services = services.iter().map(|entry| self.service(entry)).collect();
+                    self.check_purpose(services, &config.services);
                 }
                 "rule" => {
                     let rules = self.table(&entry.node, "`rule`");
@@ -121,6 +122,18 @@ impl Reader<'_> {
         }
     }
 
+    /// Of several services each does something; the command of only one may be typed.
+    fn check_purpose(&mut self, written: &[Entry], services: &[Service]) {
+        let does = |it: &Setting| matches!(it.key.option, "command" | "build");
+        let is_table = |entry: &Entry| matches!(entry.node.value, Value::Table(_) | Value::Nothing);
+        let several = services.iter().zip(written).filter(|_| services.len() > 1);
+        let idle = several.filter(|(it, entry)| is_table(entry) && !it.settings.iter().any(does));
+        for (Service { name, .. }, _) in idle {
+            let what = format!("[service.{}] has neither `run` nor `build`", name.value);
+            self.problems.push(Problem::new(&name.place.0, what));
+        }
+    }
+
     /// A rule, if it is complete.
     fn rule(&mut self, entry: &Entry) -> Option<Rule> {
         let section = format!("[rule.{}]", entry.key);
@@ -133,6 +146,11 @@ impl Reader<'_> {
         let name = self.name(entry, "rule");
         let globs =
             find(entries, "match").map_or(Vec::new(), |entry| self.texts(&entry.node, "`match`"));
+        for Named { value, place } in &globs {
+            if let Err(refusal) = self.options.check("filter", value) {
+                self.refuse("match", value, place, refusal);
+            }
+        }
         if find(entries, "match").is_none() {
             let what = format!("{section} needs `match`: the paths that it is about");
             let help = "for example match = [\"templates/**\"]".to_owned();

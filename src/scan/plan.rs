@@ -157,7 +157,8 @@ impl Selection {
                 false => Ok(OsString::from(name)),
                 true => Err(GlobError {
                     glob: name.to_owned(),
-                    reason: "an extension is plain text such as rs; a glob goes with --filter"
+                    reason: "an extension is plain text such as rs; a glob goes with --filter, \
+                             `include` in a file"
                         .into(),
                 }),
             }

@@ -8,7 +8,7 @@ const TOML: &str = r#"
 [watch]
 paths = ["src", "conf"]
 exclude = "docs/"
-exts = ["go", "{a,b}"]
+exts = ["go", "tar.gz"]
 cpu-budget = 1.5
 no-ignore = true
 follow-symlinks = false
@@ -45,7 +45,7 @@ const YAML: &str = "
 watch:
   paths: [src, conf]
   exclude: docs/
-  exts: [go, '{a,b}']
+  exts: [go, 'tar.gz']
   cpu-budget: 1.5
   no-ignore: true
   follow-symlinks: false

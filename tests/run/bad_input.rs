@@ -49,8 +49,8 @@ fn values_that_cannot_be_understood() {
     assert_fails(&["--interval", "0ms"], 2, &["'--interval", "10ms"]);
     assert_fails(&["--debounce", "soon"], 2, &["'--debounce", "soon", "500ms"]);
     assert_fails(&["--stop-timeout", "99999999999999999999s"], 2, &["'--stop-timeout"]);
-    assert_fails(&["-i", "src/[a"], 2, &["`src/[a`", "unclosed"]);
-    assert_fails(&["-f", "{a"], 2, &["`{a`"]);
+    assert_fails(&["-i", "src/[a"], 2, &["'src/[a'", "--ignore", "unclosed"]);
+    assert_fails(&["-f", "{a"], 2, &["'{a'", "--filter"]);
     assert_fails(&["--stop-signal", "SIGFOO"], 2, &["`SIGFOO`", "SIGTERM"]);
     assert_fails(&["--mode", "pol"], 2, &["'--mode", "'poll'"]);
     let tree = Tree::new(&[]);
