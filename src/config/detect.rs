@@ -237,27 +237,34 @@ fn python(files: &Files<'_>) -> Option<Project> {
 
 /// The module and the name of an application object, as `main:app`.
 fn application(files: &Files<'_>, modules: &[&str]) -> String {
-    let made = Regex::new(
+    let ways = [
+        // Made by what makes one, or called and written as one.
         r"(?m)^(\w+)\s*(?::[^=\n]*)?=\s*(?:\w+\.)?(?:FastAPI|Starlette|Flask|get_[aw]sgi_application|create_app)\(",
-    );
-    let found = modules.iter().find_map(|file| {
-        let text = files.text(file);
-        let name = made.as_ref().ok()?.captures(&text)?.get(1)?.as_str().to_owned();
-        let module = file.trim_end_matches(".py").trim_end_matches("/__init__").replace('/', ".");
-        Some(format!("{module}:{name}"))
+        r"(?m)^(?:async\s+def\s+|def\s+)?(app|application)\s*[(:=]",
+    ];
+    let module =
+        |file: &str| file.trim_end_matches(".py").trim_end_matches("/__init__").replace('/', ".");
+    let found = ways.iter().find_map(|way| {
+        let way = Regex::new(way).ok()?;
+        modules.iter().find_map(|file| {
+            let text = files.text(file);
+            Some(format!("{}:{}", module(file), way.captures(&text)?.get(1)?.as_str()))
+        })
     });
-    found.unwrap_or_else(|| "main:app".into())
+    found.unwrap_or_else(|| format!("{}:app", module(files.first(modules).unwrap_or("main.py"))))
 }
 
 fn node(files: &Files<'_>) -> Option<Project> {
     files.has("package.json").then_some(())?;
     let package: Value = serde_json::from_str(&files.text("package.json")).unwrap_or_default();
     let script = |name: &str| package["scripts"][name].as_str();
+    // As corepack reads it: pnpm@9.1.0, for example.
+    let declared = package["packageManager"].as_str().and_then(|it| it.split('@').next());
     let manager = match files.first(&["pnpm-lock.yaml", "yarn.lock", "bun.lock", "bun.lockb"]) {
         Some("pnpm-lock.yaml") => "pnpm",
         Some("yarn.lock") => "yarn",
         Some(_) => "bun",
-        None => "npm",
+        None => declared.filter(|it| ["pnpm", "yarn", "bun"].contains(it)).unwrap_or("npm"),
     };
     let mut project = Project {
         what: "a Node package (package.json)".into(),

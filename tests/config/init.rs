@@ -91,6 +91,18 @@ pub const ROWS: &[Row] = &[
         &[],
         "pipenv run gunicorn -b 0.0.0.0:8000 wsgi:application",
     ),
+    (
+        &[("requirements.txt", "gunicorn\n"), ("wsgi.py", "def application(env, start):\n")],
+        "gunicorn",
+        &[],
+        "gunicorn -b 0.0.0.0:8000 wsgi:application",
+    ),
+    (
+        &[("requirements.txt", "uvicorn\n"), ("server.py", "import made\n")],
+        "uvicorn",
+        &[],
+        "uvicorn server:app --host 0.0.0.0 --port 8000",
+    ),
     (&[("server.py", "print(1)\n")], "Python project (server.py)", &[], "python3 server.py"),
     (
         &[
@@ -109,6 +121,15 @@ pub const ROWS: &[Row] = &[
         "Node",
         &[],
         "yarn run start",
+    ),
+    (
+        &[(
+            "package.json",
+            r#"{"packageManager": "pnpm@9.1.0", "scripts": {"start": "node x.js"}}"#,
+        )],
+        "Node",
+        &[],
+        "pnpm run start",
     ),
     (&[("package.json", r#"{"scripts": {"dev": "nodemon x"}}"#)], "Node", &[], "npm run dev"),
     (&[("package.json", "{"), ("server.js", "")], "Node", &[], "node server.js"),
