@@ -13,6 +13,8 @@ pub struct Project {
     pub what: String,
     /// The extensions of its sources.
     pub exts: Vec<&'static str>,
+    /// What counts besides.
+    pub include: Vec<String>,
     /// Which of them are no reason to do anything.
     pub exclude: Vec<&'static str>,
     /// Commands for a shell that build it.
@@ -82,6 +84,7 @@ fn go(files: &Files<'_>) -> Option<Project> {
     Some(Project {
         what: "a Go module (go.mod)".into(),
         exts: vec!["go", "mod", "sum", "tmpl", "html"],
+        include: Vec::new(),
         exclude: vec!["*_test.go"],
         build: vec![format!("go build -o ./tmp/app {package}")],
         outputs: vec!["/tmp/".into()],
@@ -323,8 +326,11 @@ fn make(files: &Files<'_>) -> Option<Project> {
     let text = files.text(file);
     let is_rule = |name: &str| text.lines().any(|line| line.starts_with(&format!("{name}:")));
     let output = Regex::new(r"\s-o\s+([\w./-]+)").ok();
-    let output =
-        output.and_then(|output| Some(output.captures(&text)?.get(1)?.as_str().to_owned()));
+    let is_program = |file: &&str| ![".o", ".a", ".so", ".d"].iter().any(|end| file.ends_with(end));
+    let output = output.and_then(|output| {
+        let mut files = output.captures_iter(&text).filter_map(|it| Some(it.get(1)?.as_str()));
+        files.find(is_program).map(str::to_owned)
+    });
     let run = match (is_rule("run"), &output) {
         (true, _) => words("make run"),
         (false, Some(output)) => vec![format!("./{}", output.trim_start_matches("./"))],
@@ -333,6 +339,7 @@ fn make(files: &Files<'_>) -> Option<Project> {
     Some(Project {
         what: format!("a project built by make ({file})"),
         exts: [&C[..], &["mk"]].concat(),
+        include: vec![format!("/{file}")],
         build: vec!["make".into()],
         run,
         note: Some("The program that make builds."),

@@ -63,7 +63,8 @@ pub fn document(config: &Config, options: &Options) -> String {
 /// A file to begin with: what is known of a project, and what else one may want, as comments.
 pub fn beginning(project: Option<&Project>) -> String {
     let unknown = Project { what: "nothing that is known here".into(), ..Project::default() };
-    let Project { what, exts, exclude, build, outputs, run, note } = project.unwrap_or(&unknown);
+    let Project { what, exts, include, exclude, build, outputs, run, note } =
+        project.unwrap_or(&unknown);
     let none = Vec::<String>::new;
     // What a key is for, the key, its value, and an example where it has none.
     let watch = [
@@ -73,6 +74,7 @@ pub fn beginning(project: Option<&Project>) -> String {
             json!(exts),
             r#"["py", "html"]"#,
         ),
+        ("", "include", json!(include), r#"["/web/", "*.sql"]"#),
         ("", "exclude", json!(exclude), r#"["docs/"]"#),
     ];
     let run_about =

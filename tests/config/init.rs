@@ -141,7 +141,12 @@ pub const ROWS: &[Row] = &[
         "./build/server",
     ),
     (&[("Makefile", "run: all\n\t./x\n")], "make (Makefile)", &["make"], "make run"),
-    (&[("Makefile", "all:\n\tcc -o bin/x x.c\n")], "make", &["make"], "./bin/x"),
+    (
+        &[("Makefile", "x.o: x.c\n\tcc -c -o x.o x.c\nall: x.o\n\tcc -o bin/x x.o\n")],
+        "make",
+        &["make"],
+        "./bin/x",
+    ),
     (&[("main.c", "")], "C", &["mkdir -p build && cc -Wall -g -o build/app *.c"], "./build/app"),
 ];
 
@@ -172,8 +177,10 @@ fn what_is_written_is_read_again() {
         let text = write::beginning(project.as_ref());
         let config = toml(&text).unwrap_or_else(|problems| panic!("{problems:?} in {text}"));
         let service = &config.services[0];
-        let Project { exts, exclude, build, outputs, run, .. } = project.unwrap_or_default();
+        let Project { exts, include, exclude, build, outputs, run, .. } =
+            project.unwrap_or_default();
         assert_eq!(values(&config.watch, "exts"), exts, "{text}");
+        assert_eq!(values(&config.watch, "include"), include, "{text}");
         assert_eq!(values(&config.watch, "exclude"), exclude, "{text}");
         assert_eq!(values(&service.settings, "build"), build, "{text}");
         assert_eq!(values(&service.settings, "build-outputs"), outputs, "{text}");
@@ -191,7 +198,7 @@ fn what_is_a_comment_works_without_its_mark() {
     });
     let text = lines.collect::<Vec<_>>().join("\n");
     let config = toml(&text).unwrap_or_else(|problems| panic!("{problems:?} in {text}"));
-    assert_eq!(config.watch.len() + config.services[0].settings.len(), 10, "{text}");
+    assert_eq!(config.watch.len() + config.services[0].settings.len(), 11, "{text}");
 }
 
 #[test]
