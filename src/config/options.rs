@@ -40,9 +40,14 @@ impl Options {
         // What is no option, or only on or off, takes anything that is of the right shape.
         let takes_values = |arg: &&Arg| arg.get_action().takes_values();
         let definition = self.get(option).filter(takes_values);
-        let Some(long) = definition.and_then(Arg::get_long) else { return Ok(()) };
+        let Some((definition, long)) = definition.and_then(|it| Some((it, it.get_long()?))) else {
+            return Ok(());
+        };
+        // Alone, since a file has many values, and each would be tried by all definitions.
+        let parser = definition.get_value_parser().clone();
+        let alone = Arg::new(long.to_owned()).long(long.to_owned()).value_parser(parser);
         let words = ["stakeout".to_owned(), format!("--{long}={value}")];
-        match self.0.clone().try_get_matches_from(words) {
+        match Command::new("stakeout").arg(alone).try_get_matches_from(words) {
             Ok(_) => Ok(()),
             Err(error) => {
                 let Refusal { why, instead } = refusal(&error);
