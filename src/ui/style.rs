@@ -1,5 +1,6 @@
 //! How a line looks: for people, with colours and times or without, or as JSON.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use anstyle::{AnsiColor, Style as Colours};
@@ -32,12 +33,14 @@ const GOOD: Colours = AnsiColor::Green.on_default();
 const FAINT: Colours = Colours::new().dimmed();
 
 /// What services are told apart by.
-const SERVICES: [AnsiColor; 5] = [
+const SERVICES: [AnsiColor; 7] = [
     AnsiColor::Magenta,
     AnsiColor::Yellow,
     AnsiColor::Blue,
     AnsiColor::BrightGreen,
     AnsiColor::BrightMagenta,
+    AnsiColor::BrightYellow,
+    AnsiColor::BrightBlue,
 ];
 
 impl Style {
@@ -92,11 +95,17 @@ fn of_line(line: &Line) -> Colours {
     }
 }
 
-/// A service has the same colour for as long as it has its name.
+/// A service has the same colour for as long as it has its name, and another than those before it,
+/// as far as there are enough.
 fn of_service(service: Option<&str>) -> Colours {
+    static NAMES: Mutex<Vec<String>> = Mutex::new(Vec::new());
     let Some(service) = service else { return FAINT };
-    let sum: usize = service.bytes().map(usize::from).sum();
-    SERVICES[sum % SERVICES.len()].on_default()
+    let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+    let number = names.iter().position(|name| name == service).unwrap_or_else(|| {
+        names.push(service.to_owned());
+        names.len() - 1
+    });
+    SERVICES[number % SERVICES.len()].on_default()
 }
 
 fn json(line: &Line, now: SystemTime) -> String {
@@ -136,6 +145,16 @@ mod tests {
         assert_eq!(of_service, "stakeout: web: built in 1.5s\n");
         let of_service = plain.render(&output().of(Some("web")), UNIX_EPOCH);
         assert_eq!(of_service, "web build | warning: \u{1b}[1m\n");
+    }
+
+    #[test]
+    fn services_have_colours_of_their_own() {
+        let names: Vec<String> = (0..SERVICES.len()).map(|it| format!("service-{it}")).collect();
+        let colours: Vec<_> = names.iter().map(|name| of_service(Some(name))).collect();
+        for (number, colour) in colours.iter().enumerate() {
+            assert!(!colours[..number].contains(colour), "{number}");
+        }
+        assert_eq!(of_service(Some("service-0")), colours[0]);
     }
 
     #[test]
