@@ -1,7 +1,7 @@
 //! The options of the command line, asked what they make of a file's values.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Arg, Command};
+use clap::{Arg, ArgAction, Command};
 
 use super::meant;
 
@@ -46,6 +46,11 @@ impl Options {
         // Alone, since a file has many values, and each would be tried by all definitions.
         let parser = definition.get_value_parser().clone();
         let alone = Arg::new(long.to_owned()).long(long.to_owned()).value_parser(parser);
+        let alone = alone.action(ArgAction::Append);
+        let alone = match definition.get_value_delimiter() {
+            Some(delimiter) => alone.value_delimiter(delimiter),
+            None => alone,
+        };
         let words = ["stakeout".to_owned(), format!("--{long}={value}")];
         match Command::new("stakeout").arg(alone).try_get_matches_from(words) {
             Ok(_) => Ok(()),

@@ -101,11 +101,16 @@ fn of_service(service: Option<&str>) -> Colours {
     static NAMES: Mutex<Vec<String>> = Mutex::new(Vec::new());
     let Some(service) = service else { return FAINT };
     let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+    colour_of(service, &mut names).on_default()
+}
+
+/// The colour of a service, where those with these names were seen before it.
+fn colour_of(service: &str, names: &mut Vec<String>) -> AnsiColor {
     let number = names.iter().position(|name| name == service).unwrap_or_else(|| {
         names.push(service.to_owned());
         names.len() - 1
     });
-    SERVICES[number % SERVICES.len()].on_default()
+    SERVICES[number % SERVICES.len()]
 }
 
 fn json(line: &Line, now: SystemTime) -> String {
@@ -149,12 +154,11 @@ mod tests {
 
     #[test]
     fn services_have_colours_of_their_own() {
-        let names: Vec<String> = (0..SERVICES.len()).map(|it| format!("service-{it}")).collect();
-        let colours: Vec<_> = names.iter().map(|name| of_service(Some(name))).collect();
-        for (number, colour) in colours.iter().enumerate() {
-            assert!(!colours[..number].contains(colour), "{number}");
-        }
-        assert_eq!(of_service(Some("service-0")), colours[0]);
+        let mut names = Vec::new();
+        let services = (0..SERVICES.len()).map(|number| format!("service-{number}"));
+        let colours: Vec<_> = services.map(|name| colour_of(&name, &mut names)).collect();
+        assert_eq!(colours, SERVICES);
+        assert_eq!(colour_of("service-2", &mut names), SERVICES[2]);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use stakeout::config::{Key, OUTPUT, SERVICE, Shape, WATCH, write};
+use stakeout::config::{Key, OUTPUT, PROXY, SERVICE, Shape, WATCH, write};
 
 use super::support::Tree;
 use super::{running, toml, yaml};
@@ -41,13 +41,19 @@ const SAMPLES: &[(&str, &str, &str, &str)] = &[
     ("ready", "tcp:1", "tcp:2", "notify"),
     ("ready-timeout", "1s", "2s", "3s"),
     ("watchdog", "1s", "2s", "3s"),
+    ("routes", "8080=3000", "8080=3001", "8080=3002"),
+    ("wait", "1s", "2s", "3s"),
+    ("service", "app", "app", "app"),
+    ("http", "9090", "9091", "9092"),
+    ("allow-hosts", "a.test", "b.test", "c.test"),
     ("log-format", "json", "human", "json"),
     ("color", "always", "never", "auto"),
 ];
 
 /// Every key with its section and its sample; a flag is true in the file, and not in the variable.
 pub fn samples() -> impl Iterator<Item = (&'static str, &'static Key, [&'static str; 3])> {
-    let sections = [("watch", WATCH), ("service.app", SERVICE), ("output", OUTPUT)];
+    let sections =
+        [("watch", WATCH), ("service.app", SERVICE), ("proxy", PROXY), ("output", OUTPUT)];
     let keys = sections.into_iter().flat_map(|(name, keys)| keys.iter().map(move |k| (name, k)));
     keys.map(|(section, key)| match key.shape {
         Shape::Flag => (section, key, ["true", "false", "true"]),

@@ -1,7 +1,7 @@
 //! Keys and options belong together.
 
 use serde_json::Value;
-use stakeout::config::{OUTPUT, SERVICE, Shape, WATCH, schema};
+use stakeout::config::{OUTPUT, PROXY, SERVICE, Shape, WATCH, schema};
 
 use super::options;
 
@@ -14,7 +14,7 @@ fn every_option_has_a_key_and_every_key_an_option() {
     let mut options: Vec<&str> =
         definitions.get_arguments().map(|arg| arg.get_id().as_str()).collect();
     options.retain(|option| !ONLY_TYPED.contains(option));
-    let keys = [WATCH, SERVICE, OUTPUT].concat();
+    let keys = [WATCH, SERVICE, PROXY, OUTPUT].concat();
     let mut meant: Vec<&str> = keys.iter().map(|key| key.option).collect();
     options.sort_unstable();
     meant.sort_unstable();
@@ -24,7 +24,7 @@ fn every_option_has_a_key_and_every_key_an_option() {
 #[test]
 fn the_shape_of_a_key_fits_its_option() {
     let definitions = stakeout::cli::definitions();
-    for key in [WATCH, SERVICE, OUTPUT].concat() {
+    for key in [WATCH, SERVICE, PROXY, OUTPUT].concat() {
         let option = definitions.get_arguments().find(|arg| arg.get_id() == key.option).unwrap();
         let takes_values = option.get_action().takes_values();
         assert_eq!(key.shape == Shape::Flag, !takes_values, "{}", key.name);
@@ -50,8 +50,9 @@ fn the_schema_knows_every_key_and_no_other() {
         names
     };
     let root = &schema["properties"];
-    assert_eq!(properties(&schema), ["output", "rule", "service", "watch"]);
+    assert_eq!(properties(&schema), ["output", "proxy", "rule", "service", "watch"]);
     assert_eq!(properties(&root["watch"]), sorted(WATCH, &[]));
+    assert_eq!(properties(&root["proxy"]), sorted(PROXY, &[]));
     assert_eq!(properties(&root["output"]), sorted(OUTPUT, &[]));
     let service = &root["service"]["additionalProperties"];
     assert_eq!(properties(service), sorted(SERVICE, &["depends-on", "essential", "watch"]));
