@@ -38,6 +38,13 @@ pub fn init(args: &Args) -> Result<u8, Failure> {
             (write::beginning(project.as_ref()), what)
         }
     };
+    let other = ["stakeout.yaml", "stakeout.yml"].into_iter().find(|it| Path::new(it).exists());
+    if let Some(other) = other.filter(|_| !args.force) {
+        return Err(Failure::usage(anyhow!(
+            "there is a {other}, which a {FILE} would take the place of; write one with --force, or \
+             look at it with `stakeout config`"
+        )));
+    }
     // A new file, unless it was said that it may be an old one: nobody's work is written over.
     let mut options = File::options();
     match args.force {

@@ -239,6 +239,17 @@ fn nothing_is_written_over_without_force() {
 }
 
 #[test]
+fn a_file_in_yaml_is_not_put_out_of_use_without_force() {
+    let tree = Tree::new(&[("stakeout.yml", "output: {}\n"), ("go.mod", "")]);
+    let run = |words: &[&str]| tree.stakeout().arg("init").args(words).output().unwrap();
+    let output = run(&[]);
+    assert_eq!(output.status.code(), Some(2));
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("stakeout.yml") && !tree.path("stakeout.toml").exists(), "{error}");
+    assert_eq!(run(&["--force"]).status.code(), Some(0));
+}
+
+#[test]
 fn where_nothing_is_known_that_is_said() {
     let tree = Tree::new(&[("README.md", "")]);
     let output = tree.stakeout().arg("init").output().unwrap();
