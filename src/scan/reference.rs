@@ -15,6 +15,7 @@ use rustix::io::Errno;
 use walkdir::WalkDir;
 
 use super::check::is_gone;
+use super::mount::Mount;
 use super::open::Links;
 use super::rules::{Above, Rules};
 use super::{Plan, Root, content};
@@ -64,7 +65,9 @@ fn read_root(
             }
             continue;
         }
-        if is_directory {
+        if is_directory && Mount::of(File::open(path)?) == Mount::Pseudo {
+            walk.skip_current_dir();
+        } else if is_directory {
             if plan.ignore_files {
                 let own = rules_of(above, path)?;
                 rules.insert(path.to_path_buf(), own);

@@ -126,7 +126,8 @@ impl Scanner {
         {
             progress.flipped.insert(listing.stamp.device);
         }
-        dir.racy_until = if is_proven || dir.single.is_some() { None } else { Some(due) };
+        let needs_no_proof = dir.single.is_some() || listing.mount == Mount::Pseudo;
+        dir.racy_until = if is_proven || needs_no_proof { None } else { Some(due) };
         let has_new_rules = !Arc::ptr_eq(&dir.rules, &listing.rules);
         // What is below was asked by way of the directory that was here before.
         let is_another =

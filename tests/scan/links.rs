@@ -155,6 +155,17 @@ fn what_is_left_out_is_not_asked_where_it_leads() {
 }
 
 #[test]
+fn what_is_neither_a_file_nor_a_directory_is_not_followed_and_proc_not_entered() {
+    let beside = Beside::new(&[("tree/own", "1")]);
+    beside.link("/dev/null", "tree/device");
+    beside.link("/proc", "tree/proc");
+    let mut tree = beside.watch();
+    assert_eq!(paths(&tree), ["device", "own"]);
+    tree.assert_equals_reference();
+    assert_eq!(tree.scanner.look().read, 0);
+}
+
+#[test]
 fn links_are_kept_unless_they_are_to_be_followed() {
     let beside = Beside::new(&[("out/dir/a", "1")]);
     beside.link("../out/dir", "tree/dir");
