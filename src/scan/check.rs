@@ -106,7 +106,8 @@ impl Asker<'_> {
                 }
             }
             for (kind, stamp) in &known.sources {
-                match rules::found(reached.stamp_of(RULE_FILES[*kind])) {
+                // A link is no rule file, wherever it leads.
+                match rules::found(reached.stamp_of_link(RULE_FILES[*kind])) {
                     Ok(now) if self.inodes.same_if_any(now.as_ref(), stamp.as_ref()) => {}
                     Ok(_) => return Check::List,
                     Err(error) => {

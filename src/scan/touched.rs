@@ -141,7 +141,8 @@ impl Scanner {
                 let outcome = match directory {
                     Ok(directory) => {
                         let name = dir.name_on_disk(&job.1);
-                        let stays_link = matches!(dir.contents.get(&job.1), Some(Entry::Link(_)))
+                        let stays_link = links == Links::Followed
+                            && matches!(dir.contents.get(&job.1), Some(Entry::Link(_)))
                             && open::stamp_of_name(directory, name, links)
                                 .is_ok_and(|stamp| leads_back(&self.dirs, dir, &stamp));
                         let links = if stays_link { Links::Kept } else { links };

@@ -3,7 +3,7 @@
 //! A key that is given wins. A key that is missing has air's default where that says what the
 //! project is (which files count, how it is built), and ours where it says how to go about it:
 //! SIGTERM and some time instead of a kill at once, 100 ms of quiet instead of a second.
-//! docs/air.md has the table.
+//! tests/config/air.rs has the table.
 
 mod files;
 mod globs;
