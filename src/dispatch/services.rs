@@ -41,7 +41,7 @@ pub(super) struct Member {
     /// Of all that there ever were; its instances have it in their numbers.
     pub(super) number: u64,
     pub(super) service: Service,
-    /// What it was called before, where it takes the place of others.
+    /// What it was called before, where it takes the place of others, until it begins.
     pub(super) formerly: Vec<String>,
     /// What ran before and worked, until this one has worked as well.
     pub(super) fallback: Option<Box<Spec>>,
@@ -390,6 +390,7 @@ impl Member {
 
     fn begin(&mut self, shared: &mut Shared) {
         self.has_begun = true;
+        self.formerly.clear();
         self.service.tell(Event::Watching, shared);
         if self.service.spec.policy.postpone && self.has_changed {
             self.service.tell(Event::Changed, shared);
