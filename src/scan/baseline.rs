@@ -12,7 +12,7 @@ use super::Scanner;
 use super::forest::DirId;
 use super::mount::Mount;
 use super::touched::{Job, Outcome};
-use crate::tree::{Entry, Snapshot};
+use crate::tree::{Entry, File, Snapshot};
 
 /// One step reads so many files or bytes, whichever is reached first: on a usual disk, some
 /// tens of milliseconds.
@@ -172,11 +172,11 @@ impl Scanner {
             let mut contents = Arc::clone(&self.dir(id).contents);
             for ((_, name), outcome) in batch {
                 match outcome {
-                    Ok(Some(Entry::File(file))) => {
+                    Ok(Some(Entry::File(File { stamp, digest: Some(digest) }))) => {
                         let Some(index) = contents.index_of(name) else { continue };
-                        let (_, known) = contents.at(index);
-                        if self.inodes.same(&file.stamp, known.stamp()) && known.is_unread() {
-                            Arc::make_mut(&mut contents).set(index, Entry::File(file.clone()));
+                        let is_as_seen = self.inodes.same(stamp, &contents.stamp(index));
+                        if is_as_seen && contents.is_unread(index) {
+                            Arc::make_mut(&mut contents).set_digest(index, *digest);
                             is_new = true;
                         }
                     }

@@ -71,7 +71,7 @@ impl Asker<'_> {
     /// Asks whether anything in `known` was touched since it was listed.
     pub(super) fn check(self, way: Way<'_>, known: &KnownDir) -> Check {
         let Some(listed) = known.stamp.filter(|_| !known.must_list) else { return Check::List };
-        let asking = self.pulse.ask(known.root);
+        let asking = self.pulse.ask(known.root());
         let failed = |verb, error| Check::Failed(Trouble::new(&*known.path, verb, error));
         let (reached, stamp) = match way.reach(known, self.same_mounts) {
             Ok(reached) => reached,
@@ -120,7 +120,7 @@ impl Asker<'_> {
         } else {
             let starts = (0..entries).into_par_iter().step_by(chunk);
             let asked = starts.map(|start| {
-                let _asking = self.pulse.ask(known.root);
+                let _asking = self.pulse.ask(known.root());
                 let mut seen = Seen::default();
                 let range = start..(start + chunk).min(entries);
                 self.ask(&reached, known, range, &mut seen).then_some(seen)
@@ -140,19 +140,20 @@ impl Asker<'_> {
         seen: &mut Seen,
     ) -> bool {
         for index in range {
-            let (name, entry) = known.contents.at(index);
             let asked = match &known.single {
-                Some(on_disk) => reached.stamp_of(&**on_disk),
+                Some(on_disk) => reached.stamp_of(on_disk.as_os_str()),
                 None => reached.stamp_of(known.contents.c_name(index)),
             };
+            let before = known.contents.stamp(index);
             match asked {
-                Ok(stamp) if self.inodes.same(&stamp, entry.stamp()) => {}
-                Ok(stamp) if open::kind(&stamp) == open::kind(entry.stamp()) => {
+                Ok(stamp) if self.inodes.same(&stamp, &before) => {}
+                Ok(stamp) if open::kind(&stamp) == open::kind(&before) => {
                     seen.touched.push(index);
                 }
                 Ok(_) | Err(Errno::NOENT) => return false,
                 Err(error) => {
-                    seen.troubles.push(Trouble::new(known.path.join(name), Verb::Stat, error));
+                    let path = known.path.join(known.contents.name(index));
+                    seen.troubles.push(Trouble::new(path, Verb::Stat, error));
                 }
             }
         }

@@ -13,6 +13,7 @@ use rustix::fs::{FileType, RawDir};
 use rustix::io::Errno;
 
 use super::check::is_gone;
+use super::forest::Forest;
 use super::known::KnownDir;
 use super::mount::Mount;
 use super::open::Access;
@@ -67,6 +68,7 @@ pub(super) enum Unlisted {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Surroundings<'a> {
     pub(super) plan: &'a Plan,
+    pub(super) dirs: &'a Forest,
     /// The root's directory.
     pub(super) root: &'a OwnedFd,
     /// The absolute path of that directory.
@@ -77,6 +79,12 @@ pub(super) struct Surroundings<'a> {
     pub(super) above: &'a Arc<Rules>,
     /// Absolute paths of other roots, which are scanned for themselves.
     pub(super) other_roots: &'a HashSet<PathBuf>,
+}
+
+impl Surroundings<'_> {
+    fn knows_child(&self, dir: &KnownDir, name: &OsStr) -> bool {
+        self.dirs.child_called(dir, name).is_some()
+    }
 }
 
 /// Lists the directory `known` anew.
@@ -180,7 +188,7 @@ impl Listing {
         // Some file systems give no kind with the name.
         let mut stamp = None;
         let kind = if kind == FileType::Unknown {
-            match self.ask(known, &name) {
+            match self.ask(around, known, &name) {
                 Some(found) => open::kind(stamp.insert(found)),
                 None => return,
             }
@@ -203,13 +211,13 @@ impl Listing {
             return;
         }
         if left_out {
-            if known.contents.get(&name).is_some() || known.child_called(&name).is_some() {
+            if known.contents.index_of(&name).is_some() || around.knows_child(known, &name) {
                 self.hidden.insert(name);
             }
             return;
         }
         if is_directory {
-            let is_known = known.child_called(&name).is_some();
+            let is_known = around.knows_child(known, &name);
             let stamp = stamp.filter(|_| is_known).or_else(|| {
                 // What cannot be asked now is listed, and then says why.
                 is_known.then(|| open::stamp_at(&self.directory, &*name).ok()).flatten()
@@ -217,7 +225,7 @@ impl Listing {
             self.children.push((name, stamp));
             return;
         }
-        if let Some(stamp) = stamp.or_else(|| self.ask(known, &name)) {
+        if let Some(stamp) = stamp.or_else(|| self.ask(around, known, &name)) {
             self.add_entry(around, known, name, stamp);
         }
     }
@@ -225,7 +233,7 @@ impl Listing {
     /// The only entry of a root that is a single file. Rules do not apply: it was asked for.
     fn single(&mut self, around: Surroundings<'_>, known: &KnownDir) {
         let name = OsString::new();
-        if let Some(stamp) = self.ask(known, &name) {
+        if let Some(stamp) = self.ask(around, known, &name) {
             self.add_entry(around, known, name, stamp);
         }
     }
@@ -245,7 +253,7 @@ impl Listing {
             FileType::Symlink => {
                 match content::link(&self.directory, known.name_on_disk(&name), stamp) {
                     Ok(link) => self.entries.push((name, Found::Link(link))),
-                    Err(error) => self.fail(known, &name, Verb::Read, error),
+                    Err(error) => self.fail(around, known, &name, Verb::Read, error),
                 }
             }
             // It became something else since the names were read.
@@ -253,13 +261,20 @@ impl Listing {
         }
     }
 
-    fn ask(&mut self, known: &KnownDir, name: &OsStr) -> Option<Stamp> {
+    fn ask(&mut self, around: Surroundings<'_>, known: &KnownDir, name: &OsStr) -> Option<Stamp> {
         let stamp = open::stamp_at(&self.directory, known.name_on_disk(name));
-        stamp.map_err(|error| self.fail(known, name, Verb::Stat, error)).ok()
+        stamp.map_err(|error| self.fail(around, known, name, Verb::Stat, error)).ok()
     }
 
     /// What is listed but cannot be asked stays what it was, if it was anything.
-    fn fail(&mut self, known: &KnownDir, name: &OsStr, verb: Verb, error: Errno) {
+    fn fail(
+        &mut self,
+        around: Surroundings<'_>,
+        known: &KnownDir,
+        name: &OsStr,
+        verb: Verb,
+        error: Errno,
+    ) {
         self.is_complete = false;
         // Gone since the names were read; EINVAL is readlink's answer for what is no link now.
         if error == Errno::NOENT || error == Errno::INVAL && verb == Verb::Read {
@@ -267,7 +282,7 @@ impl Listing {
         }
         let place = Place { dir: Arc::clone(&known.path), name: name.to_os_string() };
         self.troubles.push(Trouble::new(place.path(), verb, error));
-        if known.child_called(name).is_some() {
+        if around.knows_child(known, name) {
             self.children.push((place.name, None));
         } else {
             self.entries.push((place.name, Found::Unknown));

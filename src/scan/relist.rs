@@ -11,6 +11,7 @@ use rustix::io::Errno;
 
 use super::forest::DirId;
 use super::inodes::only_inode_differs;
+use super::known::KnownDir;
 use super::list::{Found, Listing, Surroundings, Unlisted, list};
 use super::mount::Mount;
 use super::rules::same_sources;
@@ -79,19 +80,20 @@ impl Scanner {
     ) -> Vec<(DirId, Result<Listing, Unlisted>)> {
         let list_one = |&id: &DirId| {
             let dir = self.dirs.get(id)?;
-            let root = &self.roots[dir.root];
+            let root = &self.roots[dir.root()];
             let opened = root.now.as_ref()?;
             let parent = dir.parent.map(|id| self.dir(id));
             let above = parent.map_or(&root.above, |parent| &parent.rules);
             let around = Surroundings {
                 plan: &self.plan,
+                dirs: &self.dirs,
                 root: &opened.directory,
                 base: opened.base(),
                 parent,
                 above,
                 other_roots,
             };
-            let _asking = self.pulse.ask(dir.root);
+            let _asking = self.pulse.ask(dir.root());
             Some((id, list(around, dir)))
         };
         self.pool.install(|| round.par_iter().filter_map(list_one).collect())
@@ -141,28 +143,26 @@ impl Scanner {
             let before = dir.contents.get(&name);
             let slot = match found {
                 Found::Unknown => match before {
-                    Some(entry) => Slot::Is(entry.clone()),
+                    Some(entry) => Slot::Is(entry),
                     None => continue,
                 },
                 Found::Link(link) => {
                     let entry = Entry::Link(Box::new(link));
-                    if before != Some(&entry) {
+                    if before.as_ref() != Some(&entry) {
                         self.racy.insert(id, &name, due);
                     }
                     Slot::Is(entry)
                 }
                 Found::File(stamp) => match before {
-                    Some(entry) if self.inodes.same(entry.stamp(), &stamp) => {
-                        Slot::Is(entry.clone())
-                    }
+                    Some(entry) if self.inodes.same(entry.stamp(), &stamp) => Slot::Is(entry),
                     None if self.is_first => Slot::Is(Entry::File(File { stamp, digest: None })),
-                    _ => Slot::Read(before.cloned(), stamp),
+                    _ => Slot::Read(before, stamp),
                 },
             };
             slots.push((name, slot));
         }
         let hidden_entries =
-            listing.hidden.iter().filter(|name| dir.contents.get(name).is_some()).cloned();
+            listing.hidden.iter().filter(|name| dir.contents.index_of(name).is_some()).cloned();
         let places = hidden_entries.map(|name| Place { dir: Arc::clone(&dir.path), name });
         progress.hidden.extend(places);
         let can_be_held = dir.mount == Mount::Local && dir.parent.is_some();
@@ -202,7 +202,7 @@ impl Scanner {
         let mut children = Vec::with_capacity(listed.len());
         let mut kept = HashSet::new();
         for (name, stamp) in listed {
-            if let Some(child) = self.dir(id).child_called(&name) {
+            if let Some(child) = self.dirs.child_called(self.dir(id), &name) {
                 let is_same = |stamp| {
                     let before = self.dir(child).stamp.as_ref();
                     before.is_some_and(|before| self.inodes.same_file(before, stamp))
@@ -211,7 +211,7 @@ impl Scanner {
                     next.push(child);
                 }
                 kept.insert(child);
-                children.push((name.into(), child));
+                children.push(child);
                 continue;
             }
             let child = self.dir(id).child(id, &name);
@@ -222,13 +222,15 @@ impl Scanner {
             }
             let child = self.dirs.insert(child);
             next.push(child);
-            children.push((name.into(), child));
+            children.push(child);
         }
-        children.sort_unstable();
+        children.sort_unstable_by(|a, b| self.dir(*a).name().cmp(self.dir(*b).name()));
         let before = std::mem::replace(&mut self.dir_mut(id).children, children.into());
-        for (name, child) in before {
+        for child in before {
             if !kept.contains(&child) {
-                self.remove(child, hidden.contains(&*name), progress);
+                let name = self.dirs.get(child).map(KnownDir::name);
+                let is_hidden = name.is_some_and(|name| hidden.contains(name));
+                self.remove(child, is_hidden, progress);
             }
         }
     }

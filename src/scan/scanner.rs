@@ -264,7 +264,7 @@ impl Scanner {
             let known = ids.par_iter().with_min_len(batch);
             let checks = known.filter_map(|&id| {
                 let dir = dirs.get(id)?;
-                let root = roots[dir.root].now.as_ref()?;
+                let root = roots[dir.root()].now.as_ref()?;
                 let way = Way::to(dirs, dir, root.directory.as_fd());
                 let check = asker.check(way, dir);
                 let is_nothing = matches!(&check, Check::Seen(seen) if seen.is_nothing());
@@ -287,7 +287,8 @@ impl Scanner {
                         let mut slots = slots_of(&dir.contents);
                         for index in seen.touched {
                             let (name, entry) = dir.contents.at(index);
-                            let slot = Slot::Read(Some(entry.clone()), *entry.stamp());
+                            let stamp = *entry.stamp();
+                            let slot = Slot::Read(Some(entry), stamp);
                             slots.insert(name.to_os_string(), slot);
                         }
                         progress.touched.insert(id, slots);
@@ -316,7 +317,7 @@ impl Scanner {
         if let Some(id) = root.top {
             let top = self.dir_mut(id);
             if top.single.is_some() == single.is_some() {
-                let single = single.map(OsString::into_boxed_os_str);
+                let single = single.map(Box::new);
                 top.must_list |= must_list || top.single != single;
                 top.single = single;
                 return None;

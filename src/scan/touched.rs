@@ -48,7 +48,7 @@ impl Scanner {
     pub(super) fn recheck_racy(&mut self, now: Instant, progress: &mut Progress) {
         for (id, name) in self.racy.due(now) {
             let dir = self.dir(id);
-            if self.roots[dir.root].now.is_none() {
+            if self.roots[dir.root()].now.is_none() {
                 continue;
             }
             let slots = progress.touched.entry(id).or_insert_with(|| slots_of(&dir.contents));
@@ -125,13 +125,13 @@ impl Scanner {
             let read_one = |job: &Job| {
                 let dir = self.dir(job.0);
                 if opened.as_ref().is_none_or(|(id, _)| *id != job.0) {
-                    let root = self.roots[dir.root].now.as_ref().ok_or(Errno::NODEV);
+                    let root = self.roots[dir.root()].now.as_ref().ok_or(Errno::NODEV);
                     let directory = root
                         .and_then(|r| open::directory(&r.directory, dir.below(), Access::Search));
                     opened = Some((job.0, directory));
                 }
                 let (_, directory) = opened.as_ref().expect("it was just opened");
-                let asking = self.pulse.ask(dir.root);
+                let asking = self.pulse.ask(dir.root());
                 let answered = || asking.answered();
                 let outcome = match directory {
                     Ok(directory) => {
@@ -151,5 +151,5 @@ impl Scanner {
 
 /// A directory's entries as they are known.
 pub(super) fn slots_of(contents: &Dir) -> HashMap<OsString, Slot> {
-    contents.iter().map(|(name, entry)| (name.to_os_string(), Slot::Is(entry.clone()))).collect()
+    contents.iter().map(|(name, entry)| (name.to_os_string(), Slot::Is(entry))).collect()
 }
