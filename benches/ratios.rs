@@ -32,7 +32,6 @@ fn main() {
 
 /// Two figures of the tree at `root`, a floor and what stands on it: microseconds or bytes.
 fn measure(figure: &str, root: &Path) -> [f64; 2] {
-    let look = |root| _ = ground::scanner(root).look();
     match figure {
         "rescan" => {
             // On one core both, since two that share their caches count more time for the same
@@ -49,12 +48,17 @@ fn measure(figure: &str, root: &Path) -> [f64; 2] {
             let mut scanner = settled(root);
             [all, median(|| wall(|| _ = scanner.look()))]
         }
-        "first" => medians(|| wall(|| _ = ground::bare_walk(root)), || wall(|| look(root))),
+        "first" => {
+            medians(|| wall(|| _ = ground::bare_walk(root)), || first_look(root, |work| wall(work)))
+        }
+        "first-cpu" => {
+            medians(|| cpu(|| _ = ground::bare_walk(root)), || first_look(root, |work| cpu(work)))
+        }
         "baseline" => {
             let read = || {
                 let mut scanner = ground::scanner(root);
                 scanner.look();
-                wall(|| while scanner.read_baseline().is_more {})
+                wall(|| while scanner.read_baseline() {})
             };
             medians(|| wall(|| _ = ground::bare_hash(root)), read)
         }
@@ -73,6 +77,14 @@ fn measure(figure: &str, root: &Path) -> [f64; 2] {
             [before, memory("VmRSS") - before]
         }
         // For strace: so many more looks, so many more system calls.
+        "firsts" => {
+            (0..20).for_each(|_| _ = first_look(root, |work| cpu(work)));
+            [0.0; 2]
+        }
+        "walks" => {
+            (0..20).for_each(|_| _ = ground::bare_walk(root));
+            [0.0; 2]
+        }
         "look-10" | "look-20" => {
             let mut scanner = settled(root);
             let looks = if figure == "look-10" { 10 } else { 20 };
@@ -83,11 +95,20 @@ fn measure(figure: &str, root: &Path) -> [f64; 2] {
     }
 }
 
+/// What the first look of a new scanner takes by `clock`.
+fn first_look(root: &Path, clock: impl Fn(&mut dyn FnMut()) -> Duration) -> Duration {
+    let mut scanner = None;
+    let took = clock(&mut || _ = scanner.insert(ground::scanner(root)).look());
+    // Forgetting it all again is no part of it.
+    drop(scanner);
+    took
+}
+
 /// A scanner that has read everything and proven every stamp, as it is after some seconds.
 fn settled(root: &Path) -> stakeout::scan::Scanner {
     let mut scanner = ground::scanner(root);
     scanner.look();
-    while scanner.read_baseline().is_more {}
+    while scanner.read_baseline() {}
     while let Some(due) = scanner.next_proof() {
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
         scanner.look();
@@ -180,7 +201,7 @@ fn median(work: impl FnMut() -> Duration) -> f64 {
     medians(work, || Duration::ZERO)[0]
 }
 
-fn wall(work: impl FnOnce()) -> Duration {
+fn wall(mut work: impl FnMut()) -> Duration {
     let began = Instant::now();
     work();
     began.elapsed()
@@ -195,7 +216,7 @@ fn keep_to_one_core() {
 }
 
 /// The CPU time that the whole process uses meanwhile.
-fn cpu(work: impl FnOnce()) -> Duration {
+fn cpu(mut work: impl FnMut()) -> Duration {
     let now = || {
         let time = clock_gettime(ClockId::ProcessCPUTime);
         Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))

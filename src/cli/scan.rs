@@ -64,7 +64,7 @@ pub fn scan(args: &Scan) -> Result<u8, Failure> {
     let troubles = scanner.look().troubles;
     let reads = !args.list || args.json;
     if reads {
-        while scanner.read_baseline().is_more {}
+        while scanner.read_baseline() {}
     }
     let snapshot = scanner.snapshot();
     let mut out = BufWriter::new(io::stdout().lock());

@@ -29,6 +29,9 @@ pub(super) struct Baseline {
     pending: Vec<DirId>,
     /// The last entry in it that was tried.
     tried: Option<OsString>,
+    /// Whether digests are known that the last snapshot does not have. A snapshot costs as much
+    /// as there are directories, so it is not made anew for each step.
+    pub(super) is_ahead: bool,
 }
 
 impl Baseline {
@@ -36,15 +39,6 @@ impl Baseline {
         self.pending = dirs.iter().rev().copied().collect();
         self.tried = None;
     }
-}
-
-/// A snapshot with more digests in it than before, but of the same content.
-#[derive(Debug)]
-pub struct Filled {
-    /// The tree as it was last looked at.
-    pub snapshot: Snapshot,
-    /// Whether some file was not tried yet.
-    pub is_more: bool,
 }
 
 impl Scanner {
@@ -99,6 +93,7 @@ impl Scanner {
             self.racy.insert(*id, name, Instant::now() + granule);
         }
         self.adopt(results);
+        self.publish_filled();
         read
     }
 
@@ -110,8 +105,9 @@ impl Scanner {
         dirs.map(|dir| dir.stamp.map_or(Mount::COARSEST, |stamp| dir.mount.granule(&stamp))).max()
     }
 
-    /// Reads some more files whose digest is not known yet, about 16 MiB or 1,024 files.
-    pub fn read_baseline(&mut self) -> Filled {
+    /// Reads some more files whose digest is not known yet, about 16 MiB or 1,024 files; says
+    /// whether there are more. Until there are not, only [`Scanner::filled`] shows what was read.
+    pub fn read_baseline(&mut self) -> bool {
         let mut jobs: Vec<Job> = Vec::new();
         let mut bytes = 0;
         while let Some(&id) = self.baseline.pending.last() {
@@ -134,10 +130,26 @@ impl Scanner {
         }
         let results = self.read_known(jobs);
         self.adopt(results);
-        if self.baseline.pending.is_empty() {
+        let is_done = self.baseline.pending.is_empty();
+        if is_done {
+            self.publish_filled();
             Self::trim();
         }
-        Filled { snapshot: self.snapshot().clone(), is_more: !self.baseline.pending.is_empty() }
+        !is_done
+    }
+
+    /// A snapshot of the same content that also has the digests which were read since the last
+    /// one, if there are any.
+    pub fn filled(&mut self) -> Option<&Snapshot> {
+        self.publish_filled().then(|| self.snapshot())
+    }
+
+    pub(super) fn publish_filled(&mut self) -> bool {
+        let is_ahead = self.baseline.is_ahead;
+        if is_ahead {
+            self.publish();
+        }
+        is_ahead
     }
 
     fn unread_after(&self, id: DirId, tried: Option<&OsStr>) -> Vec<(OsString, u64)> {
@@ -165,7 +177,6 @@ impl Scanner {
     /// Fills in the digests of files that are still as they were looked at. The others were
     /// changed since: the next look must see that they were.
     fn adopt(&mut self, results: Vec<(Job, Outcome)>) {
-        let mut is_new = false;
         // Those of one directory come one after the other.
         for batch in results.chunk_by(|((a, _), _), ((b, _), _)| a == b) {
             let id = batch[0].0.0;
@@ -177,7 +188,7 @@ impl Scanner {
                         let is_as_seen = self.inodes.same(stamp, &contents.stamp(index));
                         if is_as_seen && contents.is_unread(index) {
                             Arc::make_mut(&mut contents).set_digest(index, *digest);
-                            is_new = true;
+                            self.baseline.is_ahead = true;
                         }
                     }
                     Ok(_) => {}
@@ -186,9 +197,6 @@ impl Scanner {
                 }
             }
             self.dir_mut(id).contents = contents;
-        }
-        if is_new {
-            self.publish();
         }
     }
 }

@@ -141,17 +141,39 @@ pub(super) fn list(around: Surroundings<'_>, known: &KnownDir) -> Result<Listing
     if around.plan.ignore_files {
         listing.read_rules(around, known, &absolute, &names);
     }
-    let mut paths = Paths { absolute, shown: known.path.to_path_buf() };
+    let mut paths = Paths { absolute: Stem::new(&absolute), shown: Stem::new(&known.path) };
     for (name, kind) in names {
         listing.add(around, known, &mut paths, name, kind);
     }
     Ok(listing)
 }
 
-/// Two paths of one directory, with room for a name.
+/// Two paths of one directory, to be joined with names.
 struct Paths {
-    absolute: PathBuf,
-    shown: PathBuf,
+    absolute: Stem,
+    shown: Stem,
+}
+
+/// A directory's path, to be joined with one name after another without a new allocation.
+struct Stem {
+    path: Vec<u8>,
+    length: usize,
+}
+
+impl Stem {
+    fn new(directory: &Path) -> Self {
+        let mut path = directory.as_os_str().as_bytes().to_vec();
+        if !path.is_empty() && !path.ends_with(b"/") {
+            path.push(b'/');
+        }
+        Self { length: path.len(), path }
+    }
+
+    fn join(&mut self, name: &OsStr) -> &Path {
+        self.path.truncate(self.length);
+        self.path.extend_from_slice(name.as_bytes());
+        Path::new(OsStr::from_bytes(&self.path))
+    }
 }
 
 impl Listing {
@@ -199,17 +221,12 @@ impl Listing {
         if !is_directory && kind != FileType::RegularFile && kind != FileType::Symlink {
             return;
         }
-        paths.absolute.push(&name);
-        paths.shown.push(&name);
-        let counts = is_directory || around.plan.selection.wants(&paths.shown);
-        let left_out =
-            counts && self.rules.exclude(around.plan, &paths.absolute, &paths.shown, is_directory);
-        let is_root = around.other_roots.contains(&paths.absolute);
-        paths.absolute.pop();
-        paths.shown.pop();
-        if !counts || is_root {
+        let (absolute, shown) = (paths.absolute.join(&name), paths.shown.join(&name));
+        let counts = is_directory || around.plan.selection.wants(shown);
+        if !counts || around.other_roots.contains(absolute) {
             return;
         }
+        let left_out = self.rules.exclude(around.plan, absolute, shown, is_directory);
         if left_out {
             if known.contents.index_of(&name).is_some() || around.knows_child(known, &name) {
                 self.hidden.insert(name);

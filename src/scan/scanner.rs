@@ -7,7 +7,6 @@
 //! 4. put a new snapshot together that shares every unchanged directory with the old one.
 
 use std::collections::HashSet;
-use std::ffi::OsString;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
@@ -29,7 +28,7 @@ use super::scope::{Directory, MountId, Scope};
 use super::touched::{Progress, Slot, slots_of};
 use super::way::{Way, most_held};
 use super::{Plan, Trouble, Verb, baseline::Baseline};
-use crate::tree::{Dir, Entry, Place, Snapshot};
+use crate::tree::{Dir, Place, Snapshot};
 
 /// Directories a thread takes at a time: few enough to share the work evenly, many enough that
 /// handing them out costs nothing.
@@ -341,16 +340,17 @@ impl Scanner {
                 Slot::Is(entry) => (name, entry),
                 Slot::Read(..) => unreachable!("every slot was read"),
             });
-            is_new |= self.replace(id, entries.collect());
+            is_new |= self.replace(id, Dir::new(entries.collect()));
         }
         if is_new {
             self.publish();
+        } else {
+            self.publish_filled();
         }
     }
 
     /// Whether other entries are now in the directory than before.
-    pub(super) fn replace(&mut self, id: DirId, entries: Vec<(OsString, Entry)>) -> bool {
-        let contents = Dir::new(entries);
+    pub(super) fn replace(&mut self, id: DirId, contents: Dir) -> bool {
         let dir = self.dir_mut(id);
         let is_new = *dir.contents != contents;
         if is_new {
@@ -360,6 +360,7 @@ impl Scanner {
     }
 
     pub(super) fn publish(&mut self) {
+        self.baseline.is_ahead = false;
         let dirs = self.dirs.order().iter().map(|&id| {
             let dir = self.dir(id);
             (Arc::clone(&dir.path), Arc::clone(&dir.contents))

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -22,6 +23,8 @@ pub(super) struct Progress {
     pub(super) hidden: Vec<Place>,
     pub(super) troubles: Vec<Trouble>,
     pub(super) read: usize,
+    /// Listed contents that were copied, and are not needed any more.
+    pub(super) copied: Vec<Dir>,
     /// Whether what is known has changed already.
     pub(super) is_new: bool,
     /// The devices on which something changed nothing but its inode number.
@@ -120,32 +123,32 @@ impl Scanner {
     /// Reads entries, each directory's together so that it is opened once for several.
     pub(super) fn read(&self, mut jobs: Vec<Job>) -> Vec<(Job, Outcome)> {
         jobs.sort_unstable();
-        let read_batch = |batch: &[Job]| {
-            let mut opened: Option<(DirId, Result<_, Errno>)> = None;
-            let read_one = |job: &Job| {
-                let dir = self.dir(job.0);
-                if opened.as_ref().is_none_or(|(id, _)| *id != job.0) {
-                    let root = self.roots[dir.root()].now.as_ref().ok_or(Errno::NODEV);
-                    let directory = root
-                        .and_then(|r| open::directory(&r.directory, dir.below(), Access::Search));
-                    opened = Some((job.0, directory));
+        type Opened = Option<(DirId, Result<OwnedFd, Errno>)>;
+        let read_one = |opened: &mut Opened, (id, name): &Job| {
+            let dir = self.dir(*id);
+            if opened.as_ref().is_none_or(|(other, _)| other != id) {
+                let root = self.roots[dir.root()].now.as_ref().ok_or(Errno::NODEV);
+                let directory =
+                    root.and_then(|r| open::directory(&r.directory, dir.below(), Access::Search));
+                *opened = Some((*id, directory));
+            }
+            let (_, directory) = opened.as_ref().expect("it was just opened");
+            let asking = self.pulse.ask(dir.root());
+            let answered = || asking.answered();
+            match directory {
+                Ok(directory) => {
+                    let name = dir.name_on_disk(name);
+                    content::read(directory, name, self.plan.hash_limit, &answered)
                 }
-                let (_, directory) = opened.as_ref().expect("it was just opened");
-                let asking = self.pulse.ask(dir.root());
-                let answered = || asking.answered();
-                let outcome = match directory {
-                    Ok(directory) => {
-                        let name = dir.name_on_disk(&job.1);
-                        content::read(directory, name, self.plan.hash_limit, &answered)
-                    }
-                    Err(error) if is_gone(*error) => Err(Errno::NOENT),
-                    Err(error) => Err(*error),
-                };
-                (job.clone(), outcome)
-            };
-            batch.iter().map(read_one).collect::<Vec<_>>()
+                Err(error) if is_gone(*error) => Err(Errno::NOENT),
+                Err(error) => Err(*error),
+            }
         };
-        self.pool.install(|| jobs.par_chunks(BATCH).flat_map_iter(read_batch).collect())
+        let outcomes: Vec<Outcome> = self.pool.install(|| {
+            let batches = jobs.par_iter().with_min_len(BATCH);
+            batches.map_init(|| None, read_one).collect()
+        });
+        jobs.into_iter().zip(outcomes).collect()
     }
 }
 
