@@ -65,6 +65,8 @@ pub(super) struct Asker<'a> {
     pub(super) now: Instant,
     /// Whether nothing was mounted or unmounted since the look before.
     pub(super) same_mounts: bool,
+    /// Whether one thread does all, outside of the pool.
+    pub(super) is_alone: bool,
 }
 
 impl Asker<'_> {
@@ -115,7 +117,7 @@ impl Asker<'_> {
         asking.answered();
         let chunk = if known.mount == Mount::Local { CHUNK } else { SHARE_CHUNK };
         let entries = known.contents.len();
-        let is_same = if entries <= chunk {
+        let is_same = if entries <= chunk || self.is_alone {
             self.ask(&reached, known, 0..entries, &mut seen)
         } else {
             let starts = (0..entries).into_par_iter().step_by(chunk);

@@ -34,6 +34,9 @@ use crate::tree::{Dir, Place, Snapshot};
 /// handing them out costs nothing.
 const BATCH: usize = 16;
 
+/// So many local files are asked for sooner by this thread than it wakes others.
+const FEW: usize = 2048;
+
 /// Deeper directories are not entered: a file system made up by a program may have no end.
 pub(super) const LONGEST_PATH: usize = 16 * 1024;
 
@@ -257,20 +260,23 @@ impl Scanner {
         let same_mounts = is_all && !self.is_remounted;
         self.is_remounted &= !is_all;
         let ids = scope.ids(dirs);
-        let asker = Asker { inodes: &self.inodes, pulse: &self.pulse, now, same_mounts };
+        let is_alone = !self.is_wide && ids.len() <= FEW && self.snapshot.len() <= FEW;
+        let asker = Asker { inodes: &self.inodes, pulse: &self.pulse, now, same_mounts, is_alone };
+        let check = |&id: &DirId| {
+            let dir = dirs.get(id)?;
+            let root = roots[dir.root()].now.as_ref()?;
+            let way = Way::to(dirs, dir, root.directory.as_fd());
+            let check = asker.check(way, dir);
+            let is_nothing = matches!(&check, Check::Seen(seen) if seen.is_nothing());
+            (!is_nothing).then_some((id, check))
+        };
         let batch = if self.is_wide { 1 } else { BATCH };
-        let checked: Vec<(DirId, Check)> = self.pool.install(|| {
-            let known = ids.par_iter().with_min_len(batch);
-            let checks = known.filter_map(|&id| {
-                let dir = dirs.get(id)?;
-                let root = roots[dir.root()].now.as_ref()?;
-                let way = Way::to(dirs, dir, root.directory.as_fd());
-                let check = asker.check(way, dir);
-                let is_nothing = matches!(&check, Check::Seen(seen) if seen.is_nothing());
-                (!is_nothing).then_some((id, check))
-            });
-            checks.collect()
-        });
+        let checked: Vec<(DirId, Check)> = match is_alone {
+            true => ids.iter().filter_map(check).collect(),
+            false => {
+                self.pool.install(|| ids.par_iter().with_min_len(batch).filter_map(check).collect())
+            }
+        };
         for (id, check) in checked {
             match check {
                 Check::List => queue.push(id),
