@@ -19,6 +19,10 @@ use crate::tree::{Entry, File, Snapshot};
 const STEP_FILES: usize = 1024;
 const STEP_BYTES: u64 = 16 * 1024 * 1024;
 
+/// A snapshot costs as much as there are directories, so it is not made anew for each step; and it
+/// keeps the old contents, so it is, once that has become this part of the tree.
+const AHEAD: usize = 16;
+
 /// How far another machine's clock may plausibly be off: any time zone taken for UTC.
 const SKEW: Duration = Duration::from_secs(26 * 60 * 60);
 
@@ -29,9 +33,8 @@ pub(super) struct Baseline {
     pending: Vec<DirId>,
     /// The last entry in it that was tried.
     tried: Option<OsString>,
-    /// Whether digests are known that the last snapshot does not have. A snapshot costs as much
-    /// as there are directories, so it is not made anew for each step.
-    pub(super) is_ahead: bool,
+    /// In how many directories digests are known that the last snapshot does not have.
+    pub(super) ahead: usize,
 }
 
 impl Baseline {
@@ -106,7 +109,8 @@ impl Scanner {
     }
 
     /// Reads some more files whose digest is not known yet, about 16 MiB or 1,024 files; says
-    /// whether there are more. Until there are not, only [`Scanner::filled`] shows what was read.
+    /// whether there are more. Not each step makes a snapshot with what it read, see
+    /// [`Scanner::filled`].
     pub fn read_baseline(&mut self) -> bool {
         let mut jobs: Vec<Job> = Vec::new();
         let mut bytes = 0;
@@ -131,8 +135,10 @@ impl Scanner {
         let results = self.read_known(jobs);
         self.adopt(results);
         let is_done = self.baseline.pending.is_empty();
-        if is_done {
+        if is_done || self.baseline.ahead > self.dirs.order().len() / AHEAD {
             self.publish_filled();
+        }
+        if is_done {
             Self::trim();
         }
         !is_done
@@ -145,7 +151,7 @@ impl Scanner {
     }
 
     pub(super) fn publish_filled(&mut self) -> bool {
-        let is_ahead = self.baseline.is_ahead;
+        let is_ahead = self.baseline.ahead > 0;
         if is_ahead {
             self.publish();
         }
@@ -181,6 +187,7 @@ impl Scanner {
         for batch in results.chunk_by(|((a, _), _), ((b, _), _)| a == b) {
             let id = batch[0].0.0;
             let mut contents = Arc::clone(&self.dir(id).contents);
+            self.baseline.ahead += 1;
             for ((_, name), outcome) in batch {
                 match outcome {
                     Ok(Some(Entry::File(File { stamp, digest: Some(digest) }))) => {
@@ -188,7 +195,6 @@ impl Scanner {
                         let is_as_seen = self.inodes.same(stamp, &contents.stamp(index));
                         if is_as_seen && contents.is_unread(index) {
                             Arc::make_mut(&mut contents).set_digest(index, *digest);
-                            self.baseline.is_ahead = true;
                         }
                     }
                     Ok(_) => {}

@@ -366,7 +366,7 @@ impl Scanner {
     }
 
     pub(super) fn publish(&mut self) {
-        self.baseline.is_ahead = false;
+        self.baseline.ahead = 0;
         let dirs = self.dirs.order().iter().map(|&id| {
             let dir = self.dir(id);
             (Arc::clone(&dir.path), Arc::clone(&dir.contents))

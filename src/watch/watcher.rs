@@ -337,9 +337,7 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
     /// Reads some more of the baseline; says whether there is more to read.
     fn fill(&mut self) -> bool {
         let is_more = self.scanner.read_baseline();
-        if !is_more {
-            self.take(self.scanner.snapshot().clone(), Vec::new());
-        }
+        self.take(self.scanner.snapshot().clone(), Vec::new());
         is_more
     }
 
