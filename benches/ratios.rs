@@ -6,7 +6,7 @@
 //! so that nothing is warmed up or fragmented by another one. Figures are medians.
 //!
 //! Environment: `BENCH_FILES` sizes of the trees, separated by spaces (default `1000 10000
-//! 100000`); `BENCH_DIR` where they are made and kept (default: in the target directory).
+//! 100000 1000000`); `BENCH_DIR` where they are made and kept (default: in the target directory).
 
 mod ground;
 
@@ -32,7 +32,6 @@ fn main() {
 
 /// Two figures of the tree at `root`, a floor and what stands on it: microseconds or bytes.
 fn measure(figure: &str, root: &Path) -> [f64; 2] {
-    let look = |root| _ = ground::scanner(root).look();
     match figure {
         "rescan" => {
             // On one core both, since two that share their caches count more time for the same
@@ -49,14 +48,27 @@ fn measure(figure: &str, root: &Path) -> [f64; 2] {
             let mut scanner = settled(root);
             [all, median(|| wall(|| _ = scanner.look()))]
         }
-        "first" => medians(|| wall(|| _ = ground::bare_walk(root)), || wall(|| look(root))),
+        "first" => {
+            medians(|| wall(|| _ = ground::bare_walk(root)), || first_look(root, |work| wall(work)))
+        }
+        "first-cpu" => {
+            medians(|| cpu(|| _ = ground::bare_walk(root)), || first_look(root, |work| cpu(work)))
+        }
         "baseline" => {
             let read = || {
                 let mut scanner = ground::scanner(root);
                 scanner.look();
-                wall(|| while scanner.read_baseline().is_more {})
+                wall(|| while scanner.read_baseline() {})
             };
             medians(|| wall(|| _ = ground::bare_hash(root)), read)
+        }
+        "b3sum" => {
+            let read = || {
+                let mut scanner = ground::scanner(root);
+                scanner.look();
+                wall(|| while scanner.read_baseline() {})
+            };
+            medians(|| wall(|| b3sum(root)), read)
         }
         "memory" => {
             let before = memory("VmRSS");
@@ -73,9 +85,9 @@ fn measure(figure: &str, root: &Path) -> [f64; 2] {
             [before, memory("VmRSS") - before]
         }
         // For strace: so many more looks, so many more system calls.
-        "look-10" | "look-20" => {
+        "look-1" | "look-11" => {
             let mut scanner = settled(root);
-            let looks = if figure == "look-10" { 10 } else { 20 };
+            let looks = if figure == "look-1" { 1 } else { 11 };
             (0..looks).for_each(|_| _ = scanner.look());
             [0.0; 2]
         }
@@ -83,11 +95,22 @@ fn measure(figure: &str, root: &Path) -> [f64; 2] {
     }
 }
 
+/// What the first look of a new scanner takes by `clock`.
+fn first_look(root: &Path, clock: impl Fn(&mut dyn FnMut()) -> Duration) -> Duration {
+    let mut scanner = None;
+    let took = clock(&mut || _ = scanner.insert(ground::scanner(root)).look());
+    // Forgetting it all again is no part of it.
+    drop(scanner);
+    took
+}
+
 /// A scanner that has read everything and proven every stamp, as it is after some seconds.
 fn settled(root: &Path) -> stakeout::scan::Scanner {
     let mut scanner = ground::scanner(root);
     scanner.look();
-    while scanner.read_baseline().is_more {}
+    while scanner.read_baseline() {}
+    // Longer than any granule, so that one look proves all and their number is always the same.
+    std::thread::sleep(Duration::from_millis(2100));
     while let Some(due) = scanner.next_proof() {
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
         scanner.look();
@@ -96,38 +119,74 @@ fn settled(root: &Path) -> stakeout::scan::Scanner {
 }
 
 fn table() {
-    let sizes = env::var("BENCH_FILES").unwrap_or_else(|_| "1000 10000 100000".into());
+    let sizes = env::var("BENCH_FILES").unwrap_or_else(|_| "1000 10000 100000 1000000".into());
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("trees");
     let trees = env::var_os("BENCH_DIR").map_or(target, PathBuf::from);
+    let has_b3sum = Command::new("b3sum").arg("--version").output().is_ok();
     println!("Per file; each ratio to the floor before it.\n");
     println!(
-        "| files | stat floor, CPU | rescan, CPU | ratio | calls | bare walk | first look | ratio \
-         | bare hash | baseline | ratio | one core, rescan | all | ratio | memory | peak |"
+        "| files | stat floor, CPU | rescan, CPU | ratio | calls | all cores | one core | ratio \
+         | bare walk | first look | ratio | bare walk, CPU | first look, CPU | ratio \
+         | bare hash | baseline | ratio | b3sum | baseline | ratio | memory | peak |"
     );
-    println!("|{}", "--:|".repeat(16));
+    println!("|{}", "--:|".repeat(22));
+    let mut rescans = Vec::new();
     for size in sizes.split_whitespace() {
         let files: f64 = size.parse().expect("a number of files");
         let root = trees.join(size);
         ground::make_tree(&root, files as usize).expect("a tree to measure");
-        let ratio = |name| {
-            let [floor, ours] = figure(name, &root).map(|figure| figure / files);
-            format!("{floor:.2} µs | {ours:.2} µs | {:.2}", ours / floor)
+        let shown = |[floor, ours]: [f64; 2]| {
+            format!("{:.2} µs | {:.2} µs | {:.2}", floor / files, ours / files, ours / floor)
         };
+        let ratio = |name| shown(figure(name, &root));
+        let rescan = figure("rescan", &root);
+        rescans.push((files, rescan));
         let [memory, peak] = figure("memory", &root).map(|bytes| bytes / files);
-        // strace takes too long over a million files.
+        // strace and b3sum take too long over a million files.
         let calls = if files <= 1e5 { calls(&root, files) } else { "".into() };
         println!(
-            "| {size} | {} | {calls} | {} | {} | {} | {memory:.0} B | {peak:.0} B |",
-            ratio("rescan"),
-            ratio("first"),
-            ratio("baseline"),
+            "| {size} | {} | {calls} | {} | {} | {} | {} | {} | {memory:.0} B | {peak:.0} B |",
+            shown(rescan),
             ratio("scaling"),
+            ratio("first"),
+            ratio("first-cpu"),
+            ratio("baseline"),
+            if has_b3sum && files <= 1e5 { ratio("b3sum") } else { " | | ".into() },
         );
+    }
+    let large = rescans.iter().filter(|(files, _)| *files >= 1e4);
+    for (of, name) in ["the floor", "a rescan"].into_iter().enumerate() {
+        let points: Vec<_> =
+            large.clone().map(|(files, cost)| (files.ln(), cost[of].ln())).collect();
+        if points.len() > 1 {
+            println!(
+                "\nFrom 10,000 files on, {name} costs files to the power of {:.2}.",
+                slope(&points)
+            );
+        }
     }
     let small = trees.join("1000");
     ground::make_tree(&small, 1_000).expect("a tree to measure");
     let [_, growth] = figure("growth", &small);
     println!("\nGrowth over 10,000 rescans of 1,000 files: {growth:.0} bytes.");
+}
+
+/// The slope of the straight line that fits the points best (least squares): of logarithms, the
+/// power with which one figure grows with the other. 1 is linear.
+fn slope(points: &[(f64, f64)]) -> f64 {
+    let count = points.len() as f64;
+    let mean = |of: fn(&(f64, f64)) -> f64| points.iter().map(of).sum::<f64>() / count;
+    let (x, y) = (mean(|point| point.0), mean(|point| point.1));
+    let covariance: f64 = points.iter().map(|point| (point.0 - x) * (point.1 - y)).sum();
+    let variance: f64 = points.iter().map(|point| (point.0 - x).powi(2)).sum();
+    covariance / variance
+}
+
+/// Hashes every file of a tree by b3sum(1).
+fn b3sum(root: &Path) {
+    let script = "find \"$1\" -type f -print0 | xargs -0 b3sum > /dev/null";
+    let status = Command::new("sh").args(["-c", script, "sh"]).arg(root).status();
+    assert!(status.is_ok_and(|status| status.success()), "b3sum failed");
 }
 
 /// A figure and its floor, taken by a fresh process.
@@ -156,17 +215,23 @@ fn calls(root: &Path, files: f64) -> String {
         let total = text.lines().find(|line| line.trim_end().ends_with("total"))?;
         total.split_whitespace().next()?.parse().ok()
     };
-    match (count("look-10"), count("look-20")) {
-        (Some(ten), Some(twenty)) => format!("{:.2}", (twenty - ten) / 10.0 / files),
+    match (count("look-1"), count("look-11")) {
+        (Some(one), Some(eleven)) => format!("{:.2}", (eleven - one) / 10.0 / files),
         _ => "no strace".into(),
     }
 }
 
-/// The medians of two kinds of work that are done by turns, for a second and eleven times at least.
+/// The medians of two kinds of work that are done by turns, for a second and eleven times at least,
+/// or five where once takes seconds.
 fn medians(mut one: impl FnMut() -> Duration, mut other: impl FnMut() -> Duration) -> [f64; 2] {
     let began = Instant::now();
     let mut times = [Vec::new(), Vec::new()];
-    while times[0].len() < 11 || began.elapsed() < Duration::from_secs(1) {
+    let is_enough = |turns: usize| match began.elapsed() {
+        short if short < Duration::from_secs(1) => false,
+        long if long > Duration::from_secs(10) => turns >= 5,
+        _ => turns >= 11,
+    };
+    while !is_enough(times[0].len()) {
         times[0].push(one());
         times[1].push(other());
     }
@@ -180,7 +245,7 @@ fn median(work: impl FnMut() -> Duration) -> f64 {
     medians(work, || Duration::ZERO)[0]
 }
 
-fn wall(work: impl FnOnce()) -> Duration {
+fn wall(mut work: impl FnMut()) -> Duration {
     let began = Instant::now();
     work();
     began.elapsed()
@@ -195,7 +260,7 @@ fn keep_to_one_core() {
 }
 
 /// The CPU time that the whole process uses meanwhile.
-fn cpu(work: impl FnOnce()) -> Duration {
+fn cpu(mut work: impl FnMut()) -> Duration {
     let now = || {
         let time = clock_gettime(ClockId::ProcessCPUTime);
         Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))

@@ -24,7 +24,7 @@ fn main() {
         let floor = ground::Floor::new(share.path()).expect("a tree");
         let mut scanner = ground::scanner(share.path());
         scanner.look();
-        while scanner.read_baseline().is_more {}
+        while scanner.read_baseline() {}
         while let Some(due) = scanner.next_proof() {
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
             scanner.look();

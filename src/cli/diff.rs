@@ -41,7 +41,7 @@ pub fn diff(args: &Diff) -> Result<u8, Failure> {
     plan.own_output.extend(own);
     let mut scanner = Scanner::new(plan)?;
     let troubles = scanner.look().troubles;
-    while scanner.read_baseline().is_more {}
+    while scanner.read_baseline() {}
     let changes = compare(&before, scanner.snapshot());
     print_out(&lines(&changes, args.json))?;
     troubles.iter().for_each(complain);

@@ -64,7 +64,7 @@ pub fn scan(args: &Scan) -> Result<u8, Failure> {
     let troubles = scanner.look().troubles;
     let reads = !args.list || args.json;
     if reads {
-        while scanner.read_baseline().is_more {}
+        while scanner.read_baseline() {}
     }
     let snapshot = scanner.snapshot();
     let mut out = BufWriter::new(io::stdout().lock());
@@ -154,7 +154,7 @@ struct Summary {
 
 impl Summary {
     fn new(path: &Path, snapshot: &Snapshot, took: Duration, troubles: &[Trouble]) -> Self {
-        let is_link = |(_, entry): &(PathBuf, &Entry)| matches!(entry, Entry::Link(_));
+        let is_link = |(_, entry): &(PathBuf, Entry)| matches!(entry, Entry::Link(_));
         let links = snapshot.entries().filter(is_link).count();
         let digest = snapshot.digest().filter(|_| troubles.is_empty());
         Self {
@@ -223,14 +223,14 @@ impl<'a> Item<'a> {
 
 /// Prints the paths in the byte order of the whole path, as `LC_ALL=C sort` has it.
 fn list(out: &mut impl Write, snapshot: &Snapshot, args: &Scan, json: bool) -> io::Result<()> {
-    let mut entries: Vec<(PathBuf, &Entry)> = snapshot.entries().collect();
+    let mut entries: Vec<(PathBuf, Entry)> = snapshot.entries().collect();
     entries.sort_by(|a, b| a.0.as_os_str().cmp(b.0.as_os_str()));
     for (path, entry) in entries {
         // A single file that is scanned has no path below itself.
         let is_itself = path.as_os_str().is_empty();
         let path = if is_itself { args.path.as_path() } else { &path };
         if json {
-            serde_json::to_writer(&mut *out, &Item::new(path, entry))?;
+            serde_json::to_writer(&mut *out, &Item::new(path, &entry))?;
             writeln!(out)?;
         } else {
             out.write_all(path.as_os_str().as_bytes())?;

@@ -13,12 +13,16 @@ use super::forest::DirId;
 use super::known::KnownDir;
 use super::mount::Mount;
 use super::touched::{Job, Outcome};
-use crate::tree::{Entry, Snapshot};
+use crate::tree::{Entry, File, Snapshot};
 
 /// One step reads so many files or bytes, whichever is reached first: on a usual disk, some
 /// tens of milliseconds.
 const STEP_FILES: usize = 1024;
 const STEP_BYTES: u64 = 16 * 1024 * 1024;
+
+/// A snapshot costs as much as there are directories, so it is not made anew for each step; and it
+/// keeps the old contents, so it is, once that has become this part of the tree.
+const AHEAD: usize = 16;
 
 /// How far another machine's clock may plausibly be off: any time zone taken for UTC.
 const SKEW: Duration = Duration::from_secs(26 * 60 * 60);
@@ -30,6 +34,8 @@ pub(super) struct Baseline {
     pending: Vec<DirId>,
     /// The last entry in it that was tried.
     tried: Option<OsString>,
+    /// In how many directories digests are known that the last snapshot does not have.
+    pub(super) ahead: usize,
 }
 
 impl Baseline {
@@ -37,15 +43,6 @@ impl Baseline {
         self.pending = dirs.iter().rev().copied().collect();
         self.tried = None;
     }
-}
-
-/// A snapshot with more digests in it than before, but of the same content.
-#[derive(Debug)]
-pub struct Filled {
-    /// The tree as it was last looked at.
-    pub snapshot: Snapshot,
-    /// Whether some file was not tried yet.
-    pub is_more: bool,
 }
 
 impl Scanner {
@@ -99,6 +96,7 @@ impl Scanner {
             self.racy.insert(*id, name, Instant::now() + granule);
         }
         self.adopt(results);
+        self.publish_filled();
         read
     }
 
@@ -114,8 +112,10 @@ impl Scanner {
         dirs.map(granule).max()
     }
 
-    /// Reads some more files whose digest is not known yet, about 16 MiB or 1,024 files.
-    pub fn read_baseline(&mut self) -> Filled {
+    /// Reads some more files whose digest is not known yet, about 16 MiB or 1,024 files; says
+    /// whether there are more. Not each step makes a snapshot with what it read, see
+    /// [`Scanner::filled`].
+    pub fn read_baseline(&mut self) -> bool {
         let mut jobs: Vec<Job> = Vec::new();
         let mut bytes = 0;
         while let Some(&id) = self.baseline.pending.last() {
@@ -138,10 +138,28 @@ impl Scanner {
         }
         let results = self.read_known(jobs);
         self.adopt(results);
-        if self.baseline.pending.is_empty() {
+        let is_done = self.baseline.pending.is_empty();
+        if is_done || self.baseline.ahead > self.dirs.order().len() / AHEAD {
+            self.publish_filled();
+        }
+        if is_done {
             Self::trim();
         }
-        Filled { snapshot: self.snapshot().clone(), is_more: !self.baseline.pending.is_empty() }
+        !is_done
+    }
+
+    /// A snapshot of the same content that also has the digests which were read since the last
+    /// one, if there are any.
+    pub fn filled(&mut self) -> Option<&Snapshot> {
+        self.publish_filled().then(|| self.snapshot())
+    }
+
+    pub(super) fn publish_filled(&mut self) -> bool {
+        let is_ahead = self.baseline.ahead > 0;
+        if is_ahead {
+            self.publish();
+        }
+        is_ahead
     }
 
     fn unread_after(&self, id: DirId, tried: Option<&OsStr>) -> Vec<(OsString, u64)> {
@@ -169,19 +187,18 @@ impl Scanner {
     /// Fills in the digests of files that are still as they were looked at. The others were
     /// changed since: the next look must see that they were.
     fn adopt(&mut self, results: Vec<(Job, Outcome)>) {
-        let mut is_new = false;
         // Those of one directory come one after the other.
         for batch in results.chunk_by(|((a, _), _), ((b, _), _)| a == b) {
             let id = batch[0].0.0;
             let mut contents = Arc::clone(&self.dir(id).contents);
+            self.baseline.ahead += 1;
             for ((_, name), outcome) in batch {
                 match outcome {
-                    Ok(Some(Entry::File(file))) => {
+                    Ok(Some(Entry::File(File { stamp, digest: Some(digest) }))) => {
                         let Some(index) = contents.index_of(name) else { continue };
-                        let (_, known) = contents.at(index);
-                        if self.inodes.same(&file.stamp, known.stamp()) && known.is_unread() {
-                            Arc::make_mut(&mut contents).set(index, Entry::File(file.clone()));
-                            is_new = true;
+                        let is_as_seen = self.inodes.same(stamp, &contents.stamp(index));
+                        if is_as_seen && contents.is_unread(index) {
+                            Arc::make_mut(&mut contents).set_digest(index, *digest);
                         }
                     }
                     Ok(_) => {}
@@ -190,9 +207,6 @@ impl Scanner {
                 }
             }
             self.dir_mut(id).contents = contents;
-        }
-        if is_new {
-            self.publish();
         }
     }
 }

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::time::Instant;
 
 use rayon::prelude::*;
+use rustix::fs::FileType;
 use rustix::io::Errno;
 
 use super::follow::leads_back;
@@ -15,7 +16,6 @@ use super::pulse::Pulse;
 use super::rules::{self, RULE_FILES};
 use super::way::{Reached, Way};
 use super::{Trouble, Verb, list, open};
-use crate::tree::Entry;
 
 /// What a check found.
 #[derive(Debug)]
@@ -69,13 +69,15 @@ pub(super) struct Asker<'a> {
     pub(super) now: Instant,
     /// Whether nothing was mounted or unmounted since the look before.
     pub(super) same_mounts: bool,
+    /// Whether one thread does all, outside of the pool.
+    pub(super) is_alone: bool,
 }
 
 impl Asker<'_> {
     /// Asks whether anything in `known` was touched since it was listed.
     pub(super) fn check(self, way: Way<'_>, known: &KnownDir) -> Check {
         let Some(listed) = known.stamp.filter(|_| !known.must_list) else { return Check::List };
-        let asking = self.pulse.ask(known.root);
+        let asking = self.pulse.ask(known.root());
         let failed = |verb, error| Check::Failed(Trouble::new(&*known.path, verb, error));
         let (reached, stamp) = match way.reach(known, self.same_mounts) {
             Ok(reached) => reached,
@@ -120,12 +122,12 @@ impl Asker<'_> {
         asking.answered();
         let chunk = if known.mount == Mount::Local { CHUNK } else { SHARE_CHUNK };
         let entries = known.contents.len();
-        let is_same = if entries <= chunk {
+        let is_same = if entries <= chunk || self.is_alone {
             self.ask(&reached, known, 0..entries, &mut seen)
         } else {
             let starts = (0..entries).into_par_iter().step_by(chunk);
             let asked = starts.map(|start| {
-                let _asking = self.pulse.ask(known.root);
+                let _asking = self.pulse.ask(known.root());
                 let mut seen = Seen::default();
                 let range = start..(start + chunk).min(entries);
                 self.ask(&reached, known, range, &mut seen).then_some(seen)
@@ -145,35 +147,33 @@ impl Asker<'_> {
         seen: &mut Seen,
     ) -> bool {
         for index in range {
-            let (name, entry) = known.contents.at(index);
             let asked = match &known.single {
-                Some(on_disk) => reached.stamp_of(&**on_disk),
+                Some(on_disk) => reached.stamp_of(on_disk.as_os_str()),
                 None => reached.stamp_of(known.contents.c_name(index)),
             };
+            let before = known.contents.stamp(index);
+            let is_link = open::kind(&before) == FileType::Symlink;
             let asked = match asked {
                 // A link that is followed no further than this.
-                Ok(stamp) if is_link(entry) && leads_back(self.dirs, known, &stamp) => {
+                Ok(stamp) if is_link && leads_back(self.dirs, known, &stamp) => {
                     reached.stamp_of_link(known.contents.c_name(index))
                 }
                 asked => asked,
             };
             match asked {
-                Ok(stamp) if self.inodes.same(&stamp, entry.stamp()) => {}
-                Ok(stamp) if open::kind(&stamp) == open::kind(entry.stamp()) => {
+                Ok(stamp) if self.inodes.same(&stamp, &before) => {}
+                Ok(stamp) if open::kind(&stamp) == open::kind(&before) => {
                     seen.touched.push(index);
                 }
                 Ok(_) | Err(Errno::NOENT) => return false,
                 Err(error) => {
-                    seen.troubles.push(Trouble::new(known.path.join(name), Verb::Stat, error));
+                    let path = known.path.join(known.contents.name(index));
+                    seen.troubles.push(Trouble::new(path, Verb::Stat, error));
                 }
             }
         }
         true
     }
-}
-
-fn is_link(entry: &Entry) -> bool {
-    matches!(entry, Entry::Link(_))
 }
 
 /// Whether an error says that there is no such directory (any more), rather than that it could

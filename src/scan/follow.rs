@@ -39,7 +39,8 @@ impl Listing {
         name: &OsStr,
     ) -> Option<Stamp> {
         let stamp = self.ask(around, known, name)?;
-        let child = known.child_called(name).and_then(|id| around.dirs.get(id));
+        let child = around.dirs.child_called(known, name);
+        let child = child.and_then(|id| around.dirs.get(id));
         if open::kind(&stamp) == FileType::Directory {
             let is_here = (stamp.device, stamp.inode) == (self.stamp.device, self.stamp.inode);
             let is_too_many = child.is_none() && !around.dirs.takes_linked();
@@ -48,7 +49,7 @@ impl Listing {
                 self.troubles.push(Trouble::new(known.path.join(name), Verb::Open, Errno::MLINK));
             }
             let stays = is_here || is_too_many || leads_back(around.dirs, known, &stamp);
-            return if stays { self.itself(known, name) } else { Some(stamp) };
+            return if stays { self.itself(around, known, name) } else { Some(stamp) };
         }
         let led = match (child, known.contents.get(name)) {
             (Some(child), _) => child.stamp,
@@ -73,9 +74,14 @@ impl Listing {
     }
 
     /// The stamp of a name itself, be it a link.
-    pub(super) fn itself(&mut self, known: &KnownDir, name: &OsStr) -> Option<Stamp> {
+    pub(super) fn itself(
+        &mut self,
+        around: Surroundings<'_>,
+        known: &KnownDir,
+        name: &OsStr,
+    ) -> Option<Stamp> {
         let stamp = open::stamp_at(&self.directory, name);
-        stamp.map_err(|error| self.fail(known, name, Verb::Stat, error)).ok()
+        stamp.map_err(|error| self.fail(around, known, name, Verb::Stat, error)).ok()
     }
 }
 

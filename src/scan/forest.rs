@@ -1,5 +1,6 @@
 //! The forest: all known directories, in one flat array.
 
+use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
@@ -7,7 +8,7 @@ use super::follow::MOST_LINKED;
 use super::known::KnownDir;
 
 /// A directory's index in the array. Valid within one look; used again after.
-pub(super) type DirId = usize;
+pub(super) type DirId = u32;
 
 /// Known directories, found by id or in the order of their paths.
 #[derive(Debug, Default)]
@@ -31,12 +32,12 @@ pub(super) struct Forest {
 impl Forest {
     /// The directory with this id, unless it was removed in this look.
     pub(super) fn get(&self, id: DirId) -> Option<&KnownDir> {
-        self.dirs[id].as_deref()
+        self.dirs[id as usize].as_deref()
     }
 
     /// The same, to be changed.
     pub(super) fn get_mut(&mut self, id: DirId) -> Option<&mut KnownDir> {
-        self.dirs[id].as_deref_mut()
+        self.dirs[id as usize].as_deref_mut()
     }
 
     /// All directories that were known when the look began, sorted by path.
@@ -49,6 +50,13 @@ impl Forest {
         let key = |id: &DirId| self.get(*id).map(|dir| dir.path.as_os_str());
         let found = self.order.binary_search_by(|id| key(id).cmp(&Some(path.as_os_str())));
         found.ok().map(|index| self.order[index])
+    }
+
+    /// The directory in `dir` that is called `name`.
+    pub(super) fn child_called(&self, dir: &KnownDir, name: &OsStr) -> Option<DirId> {
+        let called = |child: &DirId| self.get(*child).map(KnownDir::name);
+        let found = dir.children.binary_search_by(|child| called(child).cmp(&Some(name)));
+        found.ok().map(|index| dir.children[index])
     }
 
     /// All directories, in no order.
@@ -70,11 +78,11 @@ impl Forest {
         self.is_changed = true;
         self.linked += usize::from(dir.link.is_some());
         if let Some(id) = self.free.pop() {
-            self.dirs[id] = Some(dir.into());
+            self.dirs[id as usize] = Some(dir.into());
             return id;
         }
         self.dirs.push(Some(dir.into()));
-        self.dirs.len() - 1
+        DirId::try_from(self.dirs.len() - 1).expect("fewer than 4 billion directories")
     }
 
     /// Holds a directory open from now on as `opened`, unless `most` are held already.
@@ -99,8 +107,8 @@ impl Forest {
         let mut taken = Vec::new();
         let mut stack = vec![id];
         while let Some(id) = stack.pop() {
-            let Some(dir) = self.dirs[id].take() else { continue };
-            stack.extend(dir.children.iter().map(|(_, child)| *child));
+            let Some(dir) = self.dirs[id as usize].take() else { continue };
+            stack.extend(&dir.children);
             self.removed.push(id);
             self.held -= usize::from(dir.held.is_some());
             self.linked -= usize::from(dir.link.is_some());
@@ -118,8 +126,9 @@ impl Forest {
         }
         self.free.append(&mut self.removed);
         let dirs = &self.dirs;
-        let key = |id: &DirId| dirs[*id].as_ref().map(|dir| dir.path.as_os_str());
-        let mut order: Vec<DirId> = (0..self.dirs.len()).filter(|id| dirs[*id].is_some()).collect();
+        let key = |id: &DirId| dirs[*id as usize].as_ref().map(|dir| dir.path.as_os_str());
+        let ids = (0..).zip(dirs).filter(|(_, dir)| dir.is_some());
+        let mut order: Vec<DirId> = ids.map(|(id, _)| id).collect();
         order.sort_by(|a, b| key(a).cmp(&key(b)));
         self.order = order;
         self.is_changed = false;

@@ -64,7 +64,14 @@ impl Pattern {
     }
 
     fn matches(&self, path: &[u8]) -> bool {
-        path.strip_prefix(&*self.literal).is_some_and(|rest| self.rest.matches(rest))
+        let Some(rest) = path.get(self.literal.len()..) else { return false };
+        // Every name in a tree is compared with every pattern, and most differ in their first byte
+        // or the last.
+        let begins_alike = self.literal.first().is_none_or(|first| path.first() == Some(first));
+        begins_alike
+            && self.rest.may_match(rest)
+            && path.starts_with(&self.literal)
+            && self.rest.matches(rest)
     }
 }
 

@@ -12,23 +12,26 @@ use super::rules::{Rules, Source};
 use super::scope::MountId;
 use crate::tree::{Dir, Stamp};
 
+/// Small, since a large tree has a hundred thousand of them.
 #[derive(Debug)]
 pub(super) struct KnownDir {
     /// Which root it is under, as an index.
-    pub(super) root: usize,
+    root: u32,
+    /// Where in `path` the part below the root begins, in bytes.
+    below_from: u32,
     /// The path as it is shown: the root's label and what is below.
     pub(super) path: Arc<Path>,
-    /// Where in `path` the part below the root begins, in bytes.
-    below_from: usize,
     pub(super) parent: Option<DirId>,
-    /// The directories in it, sorted by name.
-    pub(super) children: Box<[(Box<OsStr>, DirId)]>,
     /// Where it was reached by a link that is followed: the link's own stamp.
     pub(super) link: Option<Box<Stamp>>,
     /// Whether what is in it may change elsewhere, as there are links among its entries.
     pub(super) has_links: bool,
+    /// The directories in it, sorted by name, see [`Forest::child_called`].
+    ///
+    /// [`Forest::child_called`]: super::forest::Forest::child_called
+    pub(super) children: Box<[DirId]>,
     /// For a root that is a single file: its name on disk. Its entry's name is empty then.
-    pub(super) single: Option<Box<OsStr>>,
+    pub(super) single: Option<Box<OsString>>,
     pub(super) contents: Arc<Dir>,
     /// The directory's own stamp when it was last listed; `None` before the first time.
     pub(super) stamp: Option<Stamp>,
@@ -57,7 +60,7 @@ impl KnownDir {
         rules: Arc<Rules>,
     ) -> Self {
         let below_from = label.as_os_str().len();
-        Self::new(root, label.into(), below_from, None, single, rules)
+        Self::new(small(root), label.into(), small(below_from), None, single, rules)
     }
 
     /// The directory called `name` in `self`, whose own index is `id`.
@@ -65,14 +68,14 @@ impl KnownDir {
         let path = self.path.join(name);
         // The separator that now follows the label does not belong to the part below.
         let grown = path.as_os_str().len() - name.len();
-        let below_from = if self.parent.is_none() { grown } else { self.below_from };
+        let below_from = if self.parent.is_none() { small(grown) } else { self.below_from };
         Self::new(self.root, path.into(), below_from, Some(id), None, Arc::clone(&self.rules))
     }
 
     fn new(
-        root: usize,
+        root: u32,
         path: Arc<Path>,
-        below_from: usize,
+        below_from: u32,
         parent: Option<DirId>,
         single: Option<OsString>,
         rules: Arc<Rules>,
@@ -85,7 +88,7 @@ impl KnownDir {
             children: Box::default(),
             link: None,
             has_links: false,
-            single: single.map(OsString::into_boxed_os_str),
+            single: single.map(Box::new),
             contents: Arc::default(),
             stamp: None,
             must_list: true,
@@ -114,22 +117,33 @@ impl KnownDir {
         if self.has_links || self.link.is_some() { MountId::LINKS } else { self.mount_id }
     }
 
+    /// Which root it is under, as an index.
+    pub(super) fn root(&self) -> usize {
+        self.root as usize
+    }
+
+    /// What it is called in the directory above.
+    pub(super) fn name(&self) -> &OsStr {
+        let path = self.path.as_os_str().as_encoded_bytes();
+        let slash = path.iter().rposition(|&byte| byte == b'/');
+        os_str(&path[slash.map_or(0, |slash| slash + 1)..])
+    }
+
     /// The path relative to the root; empty for the root itself.
     pub(super) fn below(&self) -> &Path {
         let bytes = self.path.as_os_str().as_encoded_bytes();
-        Path::new(os_str(&bytes[self.below_from..]))
-    }
-
-    /// The directory in it that is called `name`.
-    pub(super) fn child_called(&self, name: &OsStr) -> Option<DirId> {
-        let found = self.children.binary_search_by(|(child, _)| (**child).cmp(name));
-        found.ok().map(|index| self.children[index].1)
+        Path::new(os_str(&bytes[self.below_from as usize..]))
     }
 
     /// The name on disk of the entry called `name`.
     pub(super) fn name_on_disk<'a>(&'a self, name: &'a OsStr) -> &'a OsStr {
-        self.single.as_deref().unwrap_or(name)
+        self.single.as_ref().map_or(name, |single| single)
     }
+}
+
+/// A number of roots, or the length of a path.
+fn small(number: usize) -> u32 {
+    u32::try_from(number).expect("fewer than 4 billion")
 }
 
 fn os_str(bytes: &[u8]) -> &OsStr {
@@ -149,6 +163,7 @@ mod tests {
             let child = top.child(0, OsStr::new("a")).child(1, OsStr::new("b"));
             assert_eq!(&*child.path, Path::new(shown));
             assert_eq!(child.below(), Path::new("a/b"), "{label}");
+            assert_eq!(child.name(), "b");
         }
     }
 }

@@ -94,6 +94,12 @@ pub(super) struct Surroundings<'a> {
     pub(super) other_roots: &'a HashSet<PathBuf>,
 }
 
+impl Surroundings<'_> {
+    fn knows_child(&self, dir: &KnownDir, name: &OsStr) -> bool {
+        self.dirs.child_called(dir, name).is_some()
+    }
+}
+
 /// Lists the directory `known` anew.
 pub(super) fn list(around: Surroundings<'_>, known: &KnownDir) -> Result<Listing, Unlisted> {
     let failed = |verb, error| match is_gone(error) {
@@ -154,17 +160,39 @@ pub(super) fn list(around: Surroundings<'_>, known: &KnownDir) -> Result<Listing
     if around.plan.ignore_files {
         listing.read_rules(around, known, &absolute, &names);
     }
-    let mut paths = Paths { absolute, shown: known.path.to_path_buf() };
+    let mut paths = Paths { absolute: Stem::new(&absolute), shown: Stem::new(&known.path) };
     for (name, kind) in names {
         listing.add(around, known, &mut paths, name, kind);
     }
     Ok(listing)
 }
 
-/// Two paths of one directory, with room for a name.
+/// Two paths of one directory, to be joined with names.
 struct Paths {
-    absolute: PathBuf,
-    shown: PathBuf,
+    absolute: Stem,
+    shown: Stem,
+}
+
+/// A directory's path, to be joined with one name after another without a new allocation.
+struct Stem {
+    path: Vec<u8>,
+    length: usize,
+}
+
+impl Stem {
+    fn new(directory: &Path) -> Self {
+        let mut path = directory.as_os_str().as_bytes().to_vec();
+        if !path.is_empty() && !path.ends_with(b"/") {
+            path.push(b'/');
+        }
+        Self { length: path.len(), path }
+    }
+
+    fn join(&mut self, name: &OsStr) -> &Path {
+        self.path.truncate(self.length);
+        self.path.extend_from_slice(name.as_bytes());
+        Path::new(OsStr::from_bytes(&self.path))
+    }
 }
 
 impl Listing {
@@ -200,28 +228,25 @@ impl Listing {
     ) {
         let is_following = around.plan.links() == Links::Followed;
         let kind = match kind {
-            FileType::Unknown if is_following => match self.itself(known, &name) {
+            FileType::Unknown if is_following => match self.itself(around, known, &name) {
                 Some(stamp) => open::kind(&stamp),
                 None => return,
             },
             kind => kind,
         };
         let follows = kind == FileType::Symlink && is_following;
-        paths.absolute.push(&name);
-        paths.shown.push(&name);
-        let found = self.judge(around, known, paths, &name, kind, follows);
-        paths.absolute.pop();
-        paths.shown.pop();
+        let place = (paths.absolute.join(&name), paths.shown.join(&name));
+        let found = self.judge(around, known, place, &name, kind, follows);
         let Some((stamp, is_directory, left_out)) = found else { return };
         if left_out {
-            if known.contents.get(&name).is_some() || known.child_called(&name).is_some() {
+            if known.contents.index_of(&name).is_some() || around.knows_child(known, &name) {
                 self.hidden.insert(name);
             }
             return;
         }
         if is_directory {
             let links = around.plan.links();
-            let is_known = known.child_called(&name).is_some();
+            let is_known = around.knows_child(known, &name);
             let stamp = stamp.filter(|_| is_known).or_else(|| {
                 // What cannot be asked now is listed, and then says why.
                 is_known.then(|| open::stamp_of_name(&self.directory, &*name, links).ok()).flatten()
@@ -242,14 +267,13 @@ impl Listing {
         &mut self,
         around: Surroundings<'_>,
         known: &KnownDir,
-        paths: &Paths,
+        (absolute, shown): (&Path, &Path),
         name: &OsStr,
         kind: FileType,
         follows: bool,
     ) -> Option<(Option<Stamp>, bool, bool)> {
-        let exclude = |rules: &Rules, is_directory| {
-            rules.exclude(around.plan, &paths.absolute, &paths.shown, is_directory)
-        };
+        let exclude =
+            |rules: &Rules, is_directory| rules.exclude(around.plan, absolute, shown, is_directory);
         // What is left out whatever it is is not asked: a link may lead to where nothing answers.
         if follows && exclude(&self.rules, true) && exclude(&self.rules, false) {
             return Some((None, false, true));
@@ -257,7 +281,7 @@ impl Listing {
         let mut stamp = None;
         // Some file systems give no kind with the name.
         let kind = if follows {
-            open::kind(stamp.insert(self.target(around, known, &paths.absolute, name)?))
+            open::kind(stamp.insert(self.target(around, known, absolute, name)?))
         } else if kind == FileType::Unknown {
             open::kind(stamp.insert(self.ask(around, known, name)?))
         } else {
@@ -267,9 +291,9 @@ impl Listing {
         if !is_directory && kind != FileType::RegularFile && kind != FileType::Symlink {
             return None;
         }
-        let counts = is_directory || around.plan.selection.wants(&paths.shown);
-        let is_root = around.other_roots.contains(&paths.absolute)
-            || around.plan.follow_symlinks && around.other_roots.contains(&paths.shown);
+        let counts = is_directory || around.plan.selection.wants(shown);
+        let is_root = around.other_roots.contains(absolute)
+            || around.plan.follow_symlinks && around.other_roots.contains(shown);
         if !counts || is_root {
             return None;
         }
@@ -299,7 +323,7 @@ impl Listing {
             FileType::Symlink => {
                 match content::link(&self.directory, known.name_on_disk(&name), stamp) {
                     Ok(link) => self.entries.push((name, Found::Link(link))),
-                    Err(error) => self.fail(known, &name, Verb::Read, error),
+                    Err(error) => self.fail(around, known, &name, Verb::Read, error),
                 }
             }
             // It became something else since the names were read.
@@ -315,11 +339,18 @@ impl Listing {
     ) -> Option<Stamp> {
         let links = around.plan.links();
         let stamp = open::stamp_of_name(&self.directory, known.name_on_disk(name), links);
-        stamp.map_err(|error| self.fail(known, name, Verb::Stat, error)).ok()
+        stamp.map_err(|error| self.fail(around, known, name, Verb::Stat, error)).ok()
     }
 
     /// What is listed but cannot be asked stays what it was, if it was anything.
-    pub(super) fn fail(&mut self, known: &KnownDir, name: &OsStr, verb: Verb, error: Errno) {
+    pub(super) fn fail(
+        &mut self,
+        around: Surroundings<'_>,
+        known: &KnownDir,
+        name: &OsStr,
+        verb: Verb,
+        error: Errno,
+    ) {
         self.is_complete = false;
         // Gone since the names were read; EINVAL is readlink's answer for what is no link now.
         if error == Errno::NOENT || error == Errno::INVAL && verb == Verb::Read {
@@ -327,7 +358,7 @@ impl Listing {
         }
         let place = Place { dir: Arc::clone(&known.path), name: name.to_os_string() };
         self.troubles.push(Trouble::new(place.path(), verb, error));
-        if known.child_called(name).is_some() {
+        if around.knows_child(known, name) {
             self.children.push(Child { name: place.name, stamp: None, link: None });
         } else {
             self.entries.push((place.name, Found::Unknown));

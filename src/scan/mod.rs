@@ -37,7 +37,6 @@ mod trouble;
 mod way;
 mod wildmatch;
 
-pub use baseline::Filled;
 pub use filter::Filter;
 pub use plan::{GlobError, Plan, Root, Selection};
 pub use pulse::Pulse;

@@ -169,7 +169,7 @@ fn nanoseconds(seconds: i64, rest: i64) -> i64 {
 
 fn stamp_of_statx(statx: &Statx) -> Stamp {
     Stamp {
-        mode: statx.stx_mode.into(),
+        mode: statx.stx_mode,
         size: statx.stx_size,
         mtime: nanoseconds(statx.stx_mtime.tv_sec, statx.stx_mtime.tv_nsec.into()),
         ctime: nanoseconds(statx.stx_ctime.tv_sec, statx.stx_ctime.tv_nsec.into()),
@@ -180,7 +180,7 @@ fn stamp_of_statx(statx: &Statx) -> Stamp {
 
 fn stamp_of(stat: &Stat) -> Stamp {
     Stamp {
-        mode: stat.st_mode,
+        mode: stat.st_mode as u16,
         size: stat.st_size as u64,
         mtime: nanoseconds(stat.st_mtime, stat.st_mtime_nsec as i64),
         ctime: nanoseconds(stat.st_ctime, stat.st_ctime_nsec as i64),
@@ -191,5 +191,5 @@ fn stamp_of(stat: &Stat) -> Stamp {
 
 /// What kind of file a stamp belongs to.
 pub(super) fn kind(stamp: &Stamp) -> FileType {
-    FileType::from_raw_mode(stamp.mode)
+    FileType::from_raw_mode(stamp.mode.into())
 }

@@ -11,17 +11,36 @@ use rustix::io::Errno;
 
 use super::forest::DirId;
 use super::inodes::only_inode_differs;
+use super::known::KnownDir;
 use super::list::{Child, Found, Listing, Surroundings, Unlisted, list};
 use super::mount::Mount;
 use super::rules::same_sources;
 use super::scanner::{LONGEST_PATH, Scanner};
 use super::touched::{Progress, Slot};
 use super::{Trouble, Verb};
-use crate::tree::{Entry, File, Place};
+use crate::tree::{Dir, Entry, File, Place};
 
 /// Directories that are listed before what was found is taken over: enough to keep all threads
 /// busy, few enough that a large tree's names never lie in memory twice.
 const ROUND: usize = 1024;
+
+/// A listing, compared with what was known of the directory.
+struct Compared {
+    /// Without its entries.
+    listing: Listing,
+    entries: Entries,
+    /// When it can be proven.
+    due: Instant,
+    /// New links, which can be proven then as well.
+    racy: Vec<OsString>,
+}
+
+/// The entries of a directory that was listed.
+enum Entries {
+    /// What needs no reading is known at once.
+    Known(Dir),
+    ToRead(HashMap<OsString, Slot>),
+}
 
 impl Scanner {
     /// Lists these directories; gives those to list next: new ones, ones under other rules than
@@ -42,6 +61,9 @@ impl Scanner {
             }
         };
         let mut next = Vec::new();
+        // What is kept is copied, so that it lies together: glibc gives each thread an arena of its
+        // own, where it would lie between what is soon freed. Each original is kept until the end
+        // of its round, or the next copy would be put where it was.
         for round in queue.chunks(ROUND) {
             let began = Instant::now();
             for (id, listing) in self.list_round(round, &other_roots) {
@@ -50,7 +72,7 @@ impl Scanner {
                     continue;
                 }
                 match listing {
-                    Ok(listing) => self.take_listing(id, listing, began, &mut next, progress),
+                    Ok(compared) => self.take_listing(id, compared, began, &mut next, progress),
                     Err(Unlisted::Failed(trouble)) => {
                         // What is held may be what was there before: the next look asks by name.
                         self.dirs.release(id);
@@ -68,6 +90,7 @@ impl Scanner {
                     },
                 }
             }
+            progress.copied.clear();
         }
         next.sort_unstable();
         next.dedup();
@@ -78,10 +101,10 @@ impl Scanner {
         &self,
         round: &[DirId],
         other_roots: &HashSet<PathBuf>,
-    ) -> Vec<(DirId, Result<Listing, Unlisted>)> {
+    ) -> Vec<(DirId, Result<Compared, Unlisted>)> {
         let list_one = |&id: &DirId| {
             let dir = self.dirs.get(id)?;
-            let root = &self.roots[dir.root];
+            let root = &self.roots[dir.root()];
             let opened = root.now.as_ref()?;
             let parent = dir.parent.map(|id| self.dir(id));
             let above = parent.map_or(&root.above, |parent| &parent.rules);
@@ -94,29 +117,66 @@ impl Scanner {
                 above,
                 other_roots,
             };
-            let _asking = self.pulse.ask(dir.root);
-            Some((id, list(around, dir)))
+            let _asking = self.pulse.ask(dir.root());
+            Some((id, list(around, dir).map(|listing| self.compare(dir, listing))))
         };
-        self.pool.install(|| round.par_iter().filter_map(list_one).collect())
+        let listed: Vec<_> = self.pool.install(|| round.par_iter().map(list_one).collect());
+        listed.into_iter().flatten().collect()
+    }
+
+    /// Compares what was listed with what was known, still on the thread that listed it.
+    fn compare(&self, dir: &KnownDir, mut listing: Listing) -> Compared {
+        // Taken after the listing: only names made within a granule from now can go unnoticed.
+        let due = Instant::now() + listing.mount.granule(&listing.stamp);
+        let mut racy = Vec::new();
+        let slot_of = |(name, found): (OsString, Found)| {
+            let before = dir.contents.get(&name);
+            let slot = match found {
+                Found::Unknown => Slot::Is(before?),
+                Found::Link(link) => {
+                    let entry = Entry::Link(Box::new(link));
+                    if before.as_ref() != Some(&entry) {
+                        racy.push(name.clone());
+                    }
+                    Slot::Is(entry)
+                }
+                Found::File(stamp) => match before {
+                    Some(entry) if self.inodes.same(entry.stamp(), &stamp) => Slot::Is(entry),
+                    None if self.is_first => Slot::Is(Entry::File(File { stamp, digest: None })),
+                    _ => Slot::Read(before, stamp),
+                },
+            };
+            Some((name, slot))
+        };
+        let slots: Vec<(OsString, Slot)> =
+            std::mem::take(&mut listing.entries).into_iter().filter_map(slot_of).collect();
+        let entries = if slots.iter().any(|(_, slot)| matches!(slot, Slot::Read(..))) {
+            Entries::ToRead(slots.into_iter().collect())
+        } else {
+            let known = slots.into_iter().filter_map(|(name, slot)| match slot {
+                Slot::Is(entry) => Some((name, entry)),
+                Slot::Read(..) => None,
+            });
+            Entries::Known(Dir::new(known.collect()))
+        };
+        Compared { listing, entries, due, racy }
     }
 
     fn take_listing(
         &mut self,
         id: DirId,
-        listing: Listing,
+        compared: Compared,
         began: Instant,
         next: &mut Vec<DirId>,
         progress: &mut Progress,
     ) {
+        let Compared { listing, entries, due, racy } = compared;
         if listing.mount == Mount::Foreign {
             self.widen();
         }
         progress.troubles.extend(listing.troubles);
         let dir = self.dirs.get_mut(id).expect("it was listed");
         let before = dir.stamp;
-        let granule = listing.mount.granule(&listing.stamp);
-        // Taken after the listing: only names made within a granule from now can go unnoticed.
-        let due = Instant::now() + granule;
         let is_same = before.is_some_and(|before| self.inodes.same(&before, &listing.stamp))
             && dir.names == listing.names
             && same_sources(&self.inodes, &dir.sources, &listing.sources);
@@ -142,33 +202,9 @@ impl Scanner {
         dir.rules = listing.rules;
         dir.sources = listing.sources.into();
 
-        let mut slots = Vec::with_capacity(listing.entries.len());
-        for (name, found) in listing.entries {
-            let before = dir.contents.get(&name);
-            let slot = match found {
-                Found::Unknown => match before {
-                    Some(entry) => Slot::Is(entry.clone()),
-                    None => continue,
-                },
-                Found::Link(link) => {
-                    let entry = Entry::Link(Box::new(link));
-                    if before != Some(&entry) {
-                        self.racy.insert(id, &name, due);
-                    }
-                    Slot::Is(entry)
-                }
-                Found::File(stamp) => match before {
-                    Some(entry) if self.inodes.same(entry.stamp(), &stamp) => {
-                        Slot::Is(entry.clone())
-                    }
-                    None if self.is_first => Slot::Is(Entry::File(File { stamp, digest: None })),
-                    _ => Slot::Read(before.cloned(), stamp),
-                },
-            };
-            slots.push((name, slot));
-        }
+        racy.iter().for_each(|name| self.racy.insert(id, name, due));
         let hidden_entries =
-            listing.hidden.iter().filter(|name| dir.contents.get(name).is_some()).cloned();
+            listing.hidden.iter().filter(|name| dir.contents.index_of(name).is_some()).cloned();
         let places = hidden_entries.map(|name| Place { dir: Arc::clone(&dir.path), name });
         progress.hidden.extend(places);
         let can_be_held = dir.mount == Mount::Local && dir.parent.is_some();
@@ -177,23 +213,20 @@ impl Scanner {
         } else {
             self.dirs.release(id);
         }
-        self.take_slots(id, slots, progress);
+        self.take_entries(id, entries, progress);
         let must_relist = has_new_rules || is_another;
         self.take_children(id, listing.children, &listing.hidden, must_relist, next, progress);
     }
 
-    /// What needs no reading is known at once.
-    fn take_slots(&mut self, id: DirId, slots: Vec<(OsString, Slot)>, progress: &mut Progress) {
-        if slots.iter().any(|(_, slot)| matches!(slot, Slot::Read(..))) {
-            progress.touched.insert(id, slots.into_iter().collect::<HashMap<_, _>>());
-            return;
+    fn take_entries(&mut self, id: DirId, entries: Entries, progress: &mut Progress) {
+        match entries {
+            Entries::ToRead(slots) => _ = progress.touched.insert(id, slots),
+            Entries::Known(contents) => {
+                progress.touched.remove(&id);
+                progress.is_new |= self.replace(id, contents.clone());
+                progress.copied.push(contents);
+            }
         }
-        progress.touched.remove(&id);
-        let entries = slots.into_iter().filter_map(|(name, slot)| match slot {
-            Slot::Is(entry) => Some((name, entry)),
-            Slot::Read(..) => None,
-        });
-        progress.is_new |= self.replace(id, entries.collect());
     }
 
     fn take_children(
@@ -208,7 +241,7 @@ impl Scanner {
         let mut children = Vec::with_capacity(listed.len());
         let mut kept = HashSet::new();
         for Child { name, stamp, link } in listed {
-            let known = self.dir(id).child_called(&name);
+            let known = self.dirs.child_called(self.dir(id), &name);
             // A link that was made anew may mean another directory altogether; where what it was
             // cannot be asked, it stands.
             let is_same_link = |child: &DirId| {
@@ -224,7 +257,7 @@ impl Scanner {
                     next.push(child);
                 }
                 kept.insert(child);
-                children.push((name.into(), child));
+                children.push(child);
                 continue;
             }
             let mut child = self.dir(id).child(id, &name);
@@ -236,13 +269,15 @@ impl Scanner {
             }
             let child = self.dirs.insert(child);
             next.push(child);
-            children.push((name.into(), child));
+            children.push(child);
         }
-        children.sort_unstable();
+        children.sort_unstable_by(|a, b| self.dir(*a).name().cmp(self.dir(*b).name()));
         let before = std::mem::replace(&mut self.dir_mut(id).children, children.into());
-        for (name, child) in before {
+        for child in before {
             if !kept.contains(&child) {
-                self.remove(child, hidden.contains(&*name), progress);
+                let name = self.dirs.get(child).map(KnownDir::name);
+                let is_hidden = name.is_some_and(|name| hidden.contains(name));
+                self.remove(child, is_hidden, progress);
             }
         }
     }

@@ -7,7 +7,6 @@
 //! 4. put a new snapshot together that shares every unchanged directory with the old one.
 
 use std::collections::HashSet;
-use std::ffi::OsString;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
@@ -29,11 +28,14 @@ use super::scope::{Directory, MountId, Scope};
 use super::touched::{Progress, Slot, slots_of};
 use super::way::{Way, most_held};
 use super::{Plan, Trouble, Verb, baseline::Baseline};
-use crate::tree::{Dir, Entry, Place, Snapshot};
+use crate::tree::{Dir, Place, Snapshot};
 
 /// Directories a thread takes at a time: few enough to share the work evenly, many enough that
 /// handing them out costs nothing.
 const BATCH: usize = 16;
+
+/// So many local files are asked for sooner by this thread than it wakes others.
+const FEW: usize = 2048;
 
 /// Deeper directories are not entered: a file system made up by a program may have no end.
 pub(super) const LONGEST_PATH: usize = 16 * 1024;
@@ -258,21 +260,24 @@ impl Scanner {
         let same_mounts = is_all && !self.is_remounted;
         self.is_remounted &= !is_all;
         let ids = scope.ids(dirs);
+        let is_alone = !self.is_wide && ids.len() <= FEW && self.snapshot.len() <= FEW;
         let (inodes, pulse) = (&self.inodes, &self.pulse);
-        let asker = Asker { dirs, inodes, pulse, now, same_mounts };
+        let asker = Asker { dirs, inodes, pulse, now, same_mounts, is_alone };
+        let check = |&id: &DirId| {
+            let dir = dirs.get(id)?;
+            let root = roots[dir.root()].now.as_ref()?;
+            let way = Way::to(dirs, dir, root.directory.as_fd(), links);
+            let check = asker.check(way, dir);
+            let is_nothing = matches!(&check, Check::Seen(seen) if seen.is_nothing());
+            (!is_nothing).then_some((id, check))
+        };
         let batch = if self.is_wide { 1 } else { BATCH };
-        let checked: Vec<(DirId, Check)> = self.pool.install(|| {
-            let known = ids.par_iter().with_min_len(batch);
-            let checks = known.filter_map(|&id| {
-                let dir = dirs.get(id)?;
-                let root = roots[dir.root].now.as_ref()?;
-                let way = Way::to(dirs, dir, root.directory.as_fd(), links);
-                let check = asker.check(way, dir);
-                let is_nothing = matches!(&check, Check::Seen(seen) if seen.is_nothing());
-                (!is_nothing).then_some((id, check))
-            });
-            checks.collect()
-        });
+        let checked: Vec<(DirId, Check)> = match is_alone {
+            true => ids.iter().filter_map(check).collect(),
+            false => {
+                self.pool.install(|| ids.par_iter().with_min_len(batch).filter_map(check).collect())
+            }
+        };
         for (id, check) in checked {
             match check {
                 Check::List => queue.push(id),
@@ -288,7 +293,8 @@ impl Scanner {
                         let mut slots = slots_of(&dir.contents);
                         for index in seen.touched {
                             let (name, entry) = dir.contents.at(index);
-                            let slot = Slot::Read(Some(entry.clone()), *entry.stamp());
+                            let stamp = *entry.stamp();
+                            let slot = Slot::Read(Some(entry), stamp);
                             slots.insert(name.to_os_string(), slot);
                         }
                         progress.touched.insert(id, slots);
@@ -317,7 +323,7 @@ impl Scanner {
         if let Some(id) = root.top {
             let top = self.dir_mut(id);
             if top.single.is_some() == single.is_some() {
-                let single = single.map(OsString::into_boxed_os_str);
+                let single = single.map(Box::new);
                 top.must_list |= must_list || top.single != single;
                 top.single = single;
                 return None;
@@ -341,16 +347,17 @@ impl Scanner {
                 Slot::Is(entry) => (name, entry),
                 Slot::Read(..) => unreachable!("every slot was read"),
             });
-            is_new |= self.replace(id, entries.collect());
+            is_new |= self.replace(id, Dir::new(entries.collect()));
         }
         if is_new {
             self.publish();
+        } else {
+            self.publish_filled();
         }
     }
 
     /// Whether other entries are now in the directory than before.
-    pub(super) fn replace(&mut self, id: DirId, entries: Vec<(OsString, Entry)>) -> bool {
-        let contents = Dir::new(entries);
+    pub(super) fn replace(&mut self, id: DirId, contents: Dir) -> bool {
         let dir = self.dir_mut(id);
         let is_new = *dir.contents != contents;
         if is_new {
@@ -360,6 +367,7 @@ impl Scanner {
     }
 
     pub(super) fn publish(&mut self) {
+        self.baseline.ahead = 0;
         let dirs = self.dirs.order().iter().map(|&id| {
             let dir = self.dir(id);
             (Arc::clone(&dir.path), Arc::clone(&dir.contents))

@@ -79,7 +79,7 @@ impl Forest {
         let known = self.order().iter().filter_map(|id| self.get(*id));
         known.filter(|dir| dir.mount != Mount::Pseudo).map(|dir| Directory {
             path: &dir.path,
-            root: &roots[dir.root].path,
+            root: &roots[dir.root()].path,
             below: dir.below(),
             mount: dir.heard_on(),
             is_now: dir.stamp.map(|stamp| (stamp.device, stamp.inode)),

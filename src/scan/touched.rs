@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -25,6 +26,8 @@ pub(super) struct Progress {
     pub(super) read: usize,
     /// Whether a path means another directory now.
     pub(super) is_elsewhere: bool,
+    /// Listed contents that were copied, and are not needed any more.
+    pub(super) copied: Vec<Dir>,
     /// Whether what is known has changed already.
     pub(super) is_new: bool,
     /// The devices on which something changed nothing but its inode number.
@@ -51,7 +54,7 @@ impl Scanner {
     pub(super) fn recheck_racy(&mut self, now: Instant, progress: &mut Progress) {
         for (id, name) in self.racy.due(now) {
             let dir = self.dir(id);
-            if self.roots[dir.root].now.is_none() {
+            if self.roots[dir.root()].now.is_none() {
                 continue;
             }
             let slots = progress.touched.entry(id).or_insert_with(|| slots_of(&dir.contents));
@@ -123,43 +126,43 @@ impl Scanner {
     /// Reads entries, each directory's together so that it is opened once for several.
     pub(super) fn read(&self, mut jobs: Vec<Job>) -> Vec<(Job, Outcome)> {
         jobs.sort_unstable();
+        type Opened = Option<(DirId, Result<OwnedFd, Errno>)>;
         let links = self.plan.links();
-        let read_batch = |batch: &[Job]| {
-            let mut opened: Option<(DirId, Result<_, Errno>)> = None;
-            let read_one = |job: &Job| {
-                let dir = self.dir(job.0);
-                if opened.as_ref().is_none_or(|(id, _)| *id != job.0) {
-                    let root = self.roots[dir.root].now.as_ref().ok_or(Errno::NODEV);
-                    let directory = root.and_then(|root| {
-                        open::directory(&root.directory, dir.below(), Access::Search, links)
-                    });
-                    opened = Some((job.0, directory));
+        let read_one = |opened: &mut Opened, (id, name): &Job| {
+            let dir = self.dir(*id);
+            if opened.as_ref().is_none_or(|(other, _)| other != id) {
+                let root = self.roots[dir.root()].now.as_ref().ok_or(Errno::NODEV);
+                let directory = root.and_then(|root| {
+                    open::directory(&root.directory, dir.below(), Access::Search, links)
+                });
+                *opened = Some((*id, directory));
+            }
+            let (_, directory) = opened.as_ref().expect("it was just opened");
+            let asking = self.pulse.ask(dir.root());
+            let answered = || asking.answered();
+            match directory {
+                Ok(directory) => {
+                    let on_disk = dir.name_on_disk(name);
+                    let stays_link = links == Links::Followed
+                        && matches!(dir.contents.get(name), Some(Entry::Link(_)))
+                        && open::stamp_of_name(directory, on_disk, links)
+                            .is_ok_and(|stamp| leads_back(&self.dirs, dir, &stamp));
+                    let links = if stays_link { Links::Kept } else { links };
+                    content::read(directory, on_disk, links, self.plan.hash_limit, &answered)
                 }
-                let (_, directory) = opened.as_ref().expect("it was just opened");
-                let asking = self.pulse.ask(dir.root);
-                let answered = || asking.answered();
-                let outcome = match directory {
-                    Ok(directory) => {
-                        let name = dir.name_on_disk(&job.1);
-                        let stays_link = links == Links::Followed
-                            && matches!(dir.contents.get(&job.1), Some(Entry::Link(_)))
-                            && open::stamp_of_name(directory, name, links)
-                                .is_ok_and(|stamp| leads_back(&self.dirs, dir, &stamp));
-                        let links = if stays_link { Links::Kept } else { links };
-                        content::read(directory, name, links, self.plan.hash_limit, &answered)
-                    }
-                    Err(error) if is_gone(*error) => Err(Errno::NOENT),
-                    Err(error) => Err(*error),
-                };
-                (job.clone(), outcome)
-            };
-            batch.iter().map(read_one).collect::<Vec<_>>()
+                Err(error) if is_gone(*error) => Err(Errno::NOENT),
+                Err(error) => Err(*error),
+            }
         };
-        self.pool.install(|| jobs.par_chunks(BATCH).flat_map_iter(read_batch).collect())
+        let outcomes: Vec<Outcome> = self.pool.install(|| {
+            let batches = jobs.par_iter().with_min_len(BATCH);
+            batches.map_init(|| None, read_one).collect()
+        });
+        jobs.into_iter().zip(outcomes).collect()
     }
 }
 
 /// A directory's entries as they are known.
 pub(super) fn slots_of(contents: &Dir) -> HashMap<OsString, Slot> {
-    contents.iter().map(|(name, entry)| (name.to_os_string(), Slot::Is(entry.clone()))).collect()
+    contents.iter().map(|(name, entry)| (name.to_os_string(), Slot::Is(entry))).collect()
 }

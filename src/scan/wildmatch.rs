@@ -6,7 +6,11 @@
 
 /// A compiled glob.
 #[derive(Debug)]
-pub(super) struct Glob(Vec<Token>);
+pub(super) struct Glob {
+    tokens: Vec<Token>,
+    /// The plain bytes that it ends with, which are compared first.
+    tail: Vec<u8>,
+}
 
 #[derive(Debug)]
 enum Token {
@@ -58,16 +62,33 @@ impl Glob {
                 byte => Token::Byte(byte),
             });
         }
-        Some(Self(tokens))
+        let is_plain = |token: &Token| matches!(token, Token::Byte(_));
+        let tail = tokens.iter().rposition(|token| !is_plain(token)).map_or(0, |last| last + 1);
+        let plain = |token| if let Token::Byte(byte) = token { Some(byte) } else { None };
+        let tail = tokens.drain(tail..).filter_map(plain).collect();
+        Some(Self { tokens, tail })
     }
 
     /// Whether the whole of `text` matches.
     pub(super) fn matches(&self, text: &[u8]) -> bool {
+        text.strip_suffix(&*self.tail).is_some_and(|text| self.tokens_match(text))
+    }
+
+    /// `false` where the last byte alone shows that `text` does not match, which is to be found out
+    /// at the least cost.
+    pub(super) fn may_match(&self, text: &[u8]) -> bool {
+        match self.tail.last() {
+            Some(last) => text.last() == Some(last),
+            None => !self.tokens.is_empty() || text.is_empty(),
+        }
+    }
+
+    fn tokens_match(&self, text: &[u8]) -> bool {
         let (mut token, mut at) = (0, 0);
         // Where to go on, and from which byte of the text, should what follows not match.
         let (mut star, mut wide) = (None::<(usize, usize)>, None::<(usize, usize)>);
         loop {
-            match self.0.get(token) {
+            match self.tokens.get(token) {
                 None if at == text.len() => return true,
                 Some(Token::Star) => {
                     token += 1;
@@ -91,7 +112,7 @@ impl Glob {
                 star = Some((after, from + 1));
                 (token, at) = (after, from + 1);
             } else if let Some((after, from)) = wide {
-                let next = match self.0[after - 1] {
+                let next = match self.tokens[after - 1] {
                     Token::Directories => {
                         let slash = text[from..].iter().position(|byte| *byte == b'/');
                         slash.map(|slash| from + slash + 1)

@@ -38,10 +38,10 @@ pub fn diff(before: &Snapshot, after: &Snapshot) -> Vec<Change> {
                 let place = || Place { dir: Arc::clone(path), name: name.to_os_string() };
                 match (old, new) {
                     (Some((_, old)), Some((_, new))) if !old.same_content(new) => {
-                        changes.push(Change::Modified { place: place(), entry: (*new).clone() })
+                        changes.push(Change::Modified { place: place(), entry: new.clone() })
                     }
-                    (Some((_, old)), None) => removed.push((place(), *old)),
-                    (None, Some((_, new))) => created.push((place(), *new)),
+                    (Some((_, old)), None) => removed.push((place(), old.clone())),
+                    (None, Some((_, new))) => created.push((place(), new.clone())),
                     _ => {}
                 }
             },
@@ -73,7 +73,7 @@ pub fn apply(changes: &[Change], snapshot: &Snapshot) -> Snapshot {
         dirs.entry(Arc::clone(&place.dir)).or_insert_with(|| {
             let dir = snapshot.dir(&place.dir);
             let entries = dir.iter().flat_map(|dir| dir.iter());
-            entries.map(|(name, entry)| (name.to_os_string(), entry.clone())).collect()
+            entries.map(|(name, entry)| (name.to_os_string(), entry)).collect()
         });
     }
     for (place, entry) in edits {
@@ -121,8 +121,8 @@ const SAME_CONTENT_COMPARED: usize = 64;
 /// numbers do not last. The content must be the same either way, since a freed inode number is
 /// soon given to an unrelated file. Empty files have no content to be known by.
 fn pair_renames(
-    removed: Vec<(Place, &Entry)>,
-    created: Vec<(Place, &Entry)>,
+    removed: Vec<(Place, Entry)>,
+    created: Vec<(Place, Entry)>,
     changes: &mut Vec<Change>,
 ) {
     let mut by_inode: HashMap<(u32, u64), Vec<usize>> = HashMap::new();
@@ -142,7 +142,7 @@ fn pair_renames(
     for (source, (_, entry)) in sources.iter_mut().zip(&created) {
         let candidates = by_inode.get_mut(&(entry.stamp().device, entry.stamp().inode));
         *source = candidates.and_then(|candidates| {
-            let at = candidates.iter().rposition(|&index| moved(removed[index].1, entry))?;
+            let at = candidates.iter().rposition(|&index| moved(&removed[index].1, entry))?;
             Some(candidates.remove(at))
         });
         if let Some(index) = *source {
@@ -174,10 +174,8 @@ fn pair_renames(
     }
     for (source, (to, entry)) in sources.into_iter().zip(created) {
         changes.push(match source {
-            Some(index) => {
-                Change::Renamed { from: removed[index].0.clone(), to, entry: entry.clone() }
-            }
-            None => Change::Created { place: to, entry: entry.clone() },
+            Some(index) => Change::Renamed { from: removed[index].0.clone(), to, entry },
+            None => Change::Created { place: to, entry },
         });
     }
     let gone = removed.into_iter().zip(taken).filter(|(_, taken)| !taken);
@@ -203,7 +201,7 @@ mod tests {
     use crate::tree::{File, Link, Stamp};
     use proptest::prelude::*;
 
-    fn stamp(inode: u64, time: i64, mode: u32) -> Stamp {
+    fn stamp(inode: u64, time: i64, mode: u16) -> Stamp {
         Stamp { mode: 0o100_000 | mode, size: 3, mtime: time, ctime: time, inode, device: 1 }
     }
 
@@ -309,7 +307,7 @@ mod tests {
         ]
     }
 
-    fn stamp_of(inode: u64, time: i64, mode: u32) -> Stamp {
+    fn stamp_of(inode: u64, time: i64, mode: u16) -> Stamp {
         stamp(inode, time, mode)
     }
 
@@ -321,7 +319,7 @@ mod tests {
     }
 
     fn content(snapshot: &Snapshot) -> Vec<(std::path::PathBuf, Entry)> {
-        snapshot.entries().map(|(path, entry)| (path, entry.clone())).collect()
+        snapshot.entries().collect()
     }
 
     proptest! {
@@ -341,7 +339,7 @@ mod tests {
             prop_assert_eq!(diff(&a, &a.clone()), []);
             for change in diff(&a, &b) {
                 let (old, new) = (a.get(change.place()), b.get(change.place()));
-                let same = matches!((old, new), (Some(old), Some(new)) if old.same_content(new));
+                let same = matches!((old, new), (Some(old), Some(new)) if old.same_content(&new));
                 prop_assert!(!same, "{:?}", change);
             }
         }

@@ -10,8 +10,8 @@ use super::Digest;
 /// timestamp granule has passed, and different stamps only mean "look at the content".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
-    /// `st_mode`: the kind of file and its permission bits.
-    pub mode: u32,
+    /// `st_mode`: the kind of file and its permission bits, which on Linux have 16 bits.
+    pub mode: u16,
     /// Size in bytes.
     pub size: u64,
     /// Time of the last modification, in nanoseconds since the epoch. Only compared for

@@ -73,7 +73,7 @@ impl Snapshot {
     }
 
     /// Every entry with its path, directory by directory.
-    pub fn entries(&self) -> impl Iterator<Item = (PathBuf, &Entry)> {
+    pub fn entries(&self) -> impl Iterator<Item = (PathBuf, Entry)> {
         self.branches.iter().flat_map(|branch| {
             branch.dir.iter().map(|(name, entry)| (join(&branch.path, name), entry))
         })
@@ -102,7 +102,7 @@ impl Snapshot {
     }
 
     /// The entry at a place.
-    pub fn get(&self, place: &Place) -> Option<&Entry> {
+    pub fn get(&self, place: &Place) -> Option<Entry> {
         self.dir(&place.dir)?.get(&place.name)
     }
 
@@ -121,7 +121,7 @@ impl Snapshot {
     /// executable file, `l` link), the 32-byte digest of the content or of the link's target,
     /// the path, NUL.
     pub fn digest(&self) -> Option<Digest> {
-        let mut entries: Vec<(PathBuf, &Entry)> = self.entries().collect();
+        let mut entries: Vec<(PathBuf, Entry)> = self.entries().collect();
         entries.sort_by(|a, b| a.0.as_os_str().cmp(b.0.as_os_str()));
         let mut hasher = blake3::Hasher::new();
         hasher.update(b"stakeout tree 1\0");

@@ -261,6 +261,7 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
         let (began, costs_from) = (Instant::now(), cpu_time());
         let scope = self.scope(due, began);
         let told = std::mem::take(&mut self.hints);
+        self.take_filled();
         let look = self.scanner.look_at(&scope);
         let changes = self.take(look.snapshot, look.hidden);
         let ended = Instant::now();
@@ -356,9 +357,17 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
 
     /// Reads some more of the baseline; says whether there is more to read.
     fn fill(&mut self) -> bool {
-        let filled = self.scanner.read_baseline();
-        self.take(filled.snapshot, Vec::new());
-        filled.is_more
+        let is_more = self.scanner.read_baseline();
+        self.take(self.scanner.snapshot().clone(), Vec::new());
+        is_more
+    }
+
+    /// Takes the digests that were read since: by them the next look tells what was touched from
+    /// what was changed.
+    fn take_filled(&mut self) {
+        if let Some(filled) = self.scanner.filled().cloned() {
+            self.take(filled, Vec::new());
+        }
     }
 
     fn ail(&mut self, scope: &Scope, troubles: Vec<Trouble>) -> Result<(), Over> {

@@ -110,6 +110,44 @@ fn fifos_and_sockets_are_no_entries_and_never_opened() {
 }
 
 #[test]
+fn devices_are_no_entries_and_never_opened() {
+    use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
+    let mut tree = Watched::new(&[("a", "1")]);
+    // Numbers for local use (devices.txt) that no driver has: opening one fails with ENXIO.
+    for (name, kind) in [("char", FileType::CharacterDevice), ("block", FileType::BlockDevice)] {
+        let mode = Mode::from_raw_mode(0o600);
+        if let Err(error) = mknodat(CWD, tree.path(name), kind, mode, makedev(254, 77)) {
+            eprintln!("skipped: devices_are_no_entries_and_never_opened: {error}");
+            assert!(std::env::var_os("CI_ALL_TESTS").is_none(), "mknod(2) needs root: {error}");
+            return;
+        }
+    }
+    assert_eq!(tree.scanner.look().troubles, []);
+    assert_eq!(tree.changes(), [""; 0]);
+    // One may take the place of a file between two looks.
+    fs::remove_file(tree.path("a")).unwrap();
+    tree.rename("char", "a");
+    assert_eq!(tree.changes(), ["removed a"]);
+    assert_eq!(tree.scanner.look().troubles, []);
+}
+
+#[test]
+fn what_is_deleted_and_made_again_between_looks_is_judged_by_its_content() {
+    let mut tree = Watched::new(&[("a", "1"), ("b", "1"), ("dir/c", "1"), ("dir/d", "1")]);
+    for path in ["a", "b"] {
+        fs::remove_file(tree.path(path)).unwrap();
+    }
+    fs::remove_dir_all(tree.path("dir")).unwrap();
+    tree.write("a", "1");
+    tree.write("b", "2");
+    tree.write("dir/c", "1");
+    tree.write("dir/d", "2");
+    assert_eq!(tree.changes(), ["modified b", "modified dir/d"]);
+    tree.write("dir/c", "3");
+    assert_eq!(tree.changes(), ["modified dir/c"], "the new directory is watched");
+}
+
+#[test]
 fn names_of_any_bytes_and_lengths_are_names() {
     use std::os::unix::ffi::OsStrExt;
     let mut tree = Watched::new(&[]);

@@ -71,7 +71,7 @@ impl Watched {
 
     fn begin(&mut self) {
         self.scanner.look();
-        while self.scanner.read_baseline().is_more {}
+        while self.scanner.read_baseline() {}
         self.settle();
         self.forget_changes();
     }
