@@ -13,6 +13,7 @@
 mod baseline;
 mod check;
 mod content;
+mod effort;
 mod filter;
 mod follow;
 mod forest;

@@ -11,12 +11,13 @@ use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 
 use super::check::{Asker, Check};
+use super::effort::Clocks;
 use super::forest::{DirId, Forest};
 use super::inodes::Inodes;
 use super::known::KnownDir;
@@ -51,6 +52,7 @@ const SHARE_THREADS: usize = 16;
 pub struct Scanner {
     pub(super) plan: Plan,
     pub(super) pool: ThreadPool,
+    clocks: Clocks,
     pub(super) roots: Vec<KnownRoot>,
     pub(super) dirs: Forest,
     pub(super) racy: Racy,
@@ -90,7 +92,7 @@ impl Scanner {
     /// When no threads can be made.
     pub fn new(plan: Plan) -> Result<Self, ThreadPoolBuildError> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        let pool = pool_of(cores.min(MOST_THREADS))?;
+        let (pool, clocks) = pool_of(cores.min(MOST_THREADS))?;
         Ok(Self {
             pulse: Arc::new(Pulse::new(plan.roots.len())),
             inodes: Inodes::default(),
@@ -102,6 +104,7 @@ impl Scanner {
             roots: plan.roots.iter().cloned().map(KnownRoot::new).collect(),
             plan,
             pool,
+            clocks,
             dirs: Forest::default(),
             racy: Racy::default(),
             baseline: Baseline::default(),
@@ -118,6 +121,11 @@ impl Scanner {
     /// Whether the roots answer, to be seen from another thread while this one waits for them.
     pub fn pulse(&self) -> &Arc<Pulse> {
         &self.pulse
+    }
+
+    /// What looking has used of the CPU so far, by the thread that asks and those that help it.
+    pub fn cpu_time(&self) -> Duration {
+        self.clocks.time()
     }
 
     /// The tree as it was last seen.
@@ -192,7 +200,8 @@ impl Scanner {
     pub(super) fn widen(&mut self) {
         if !self.is_wide {
             self.is_wide = true;
-            if let Ok(pool) = pool_of(SHARE_THREADS) {
+            if let Ok((pool, clocks)) = pool_of(SHARE_THREADS) {
+                self.clocks = clocks;
                 self.pool = pool;
             }
         }
@@ -376,7 +385,12 @@ impl Scanner {
     }
 }
 
-fn pool_of(threads: usize) -> Result<ThreadPool, ThreadPoolBuildError> {
+/// Threads to scan with, and their clocks.
+fn pool_of(threads: usize) -> Result<(ThreadPool, Clocks), ThreadPoolBuildError> {
+    let clocks = Clocks::default();
+    let joined = clocks.clone();
     let builder = ThreadPoolBuilder::new().num_threads(threads);
-    builder.thread_name(|index| format!("scan-{index}")).build()
+    let builder = builder.start_handler(move |_| joined.join());
+    let pool = builder.thread_name(|index| format!("scan-{index}")).build()?;
+    Ok((pool, clocks))
 }

@@ -9,8 +9,6 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::time::{ClockId, clock_gettime};
-
 use super::agenda::rest_after_hints;
 use super::answers::see_to_answers;
 use super::bell::Bell;
@@ -258,14 +256,14 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
     }
 
     fn look(&mut self, due: Due) -> Result<(), Over> {
-        let (began, costs_from) = (Instant::now(), cpu_time());
+        let (began, costs_from) = (Instant::now(), self.scanner.cpu_time());
         let scope = self.scope(due, began);
         let told = std::mem::take(&mut self.hints);
         self.take_filled();
         let look = self.scanner.look_at(&scope);
         let changes = self.take(look.snapshot, look.hidden);
         let ended = Instant::now();
-        let cost = cpu_time().saturating_sub(costs_from);
+        let cost = self.scanner.cpu_time().saturating_sub(costs_from);
         self.tally.looked(cost);
         let is_all = matches!(scope, Scope::Everything);
         if !changes.is_empty() {
@@ -383,11 +381,4 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
         }
         Ok(())
     }
-}
-
-/// What this process has used of the CPU so far, all threads together.
-fn cpu_time() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
-    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or_default())
 }
