@@ -340,10 +340,19 @@ const ROWS: &[Row] = &[
         &["[output]", "clear = true"],
     ),
     passed_over("screen.keep_scroll", "screen.keep_scroll = false"),
-    passed_over("proxy.enabled", "proxy.enabled = true"),
-    passed_over("proxy.proxy_port", "proxy.proxy_port = 8090"),
-    passed_over("proxy.app_port", "proxy.app_port = 8080"),
-    passed_over("proxy.app_start_timeout", "proxy.app_start_timeout = 1"),
+    nothing("proxy.enabled", "proxy.enabled = false"),
+    nothing("proxy.proxy_port", "proxy.proxy_port = 8090"),
+    nothing("proxy.app_port", "proxy.app_port = 8080"),
+    adds(
+        "proxy.enabled",
+        "proxy = { enabled = true, proxy_port = 8090, app_port = 8080 }",
+        &["[proxy]", r#"routes = ["0.0.0.0:8090=8080"]"#, r#"wait = "5000ms""#],
+    ),
+    adds(
+        "proxy.app_start_timeout",
+        "proxy = { enabled = true, proxy_port = 8090, app_port = 8080, app_start_timeout = 1000 }",
+        &["[proxy]", r#"routes = ["0.0.0.0:8090=8080"]"#, r#"wait = "1000ms""#],
+    ),
 ];
 
 #[test]

@@ -61,10 +61,10 @@ const TABLE: &[(&str, Takes, Option<&str>)] = &[
     ("misc.startup_banner", Text, Some("")),
     ("screen.clear_on_rebuild", Flag, None),
     ("screen.keep_scroll", Flag, Some("true")),
-    ("proxy.enabled", Flag, Some("false")),
-    ("proxy.proxy_port", Number, Some("0")),
-    ("proxy.app_port", Number, Some("0")),
-    ("proxy.app_start_timeout", Number, Some("5000")),
+    ("proxy.enabled", Flag, None),
+    ("proxy.proxy_port", Number, None),
+    ("proxy.app_port", Number, None),
+    ("proxy.app_start_timeout", Number, None),
 ];
 
 /// The keys that `[build.linux]` may say as well; `[build.windows]` and `[build.darwin]` are for

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::super::keys::{OUTPUT, SERVICE, WATCH};
+use super::super::keys::{OUTPUT, PROXY, SERVICE, WATCH};
 use super::super::model::{Config, Given, Named, Place, Service, Setting};
 use super::super::options::Options;
 use super::super::problem::Problem;
@@ -15,6 +15,9 @@ const NAME: &str = "app";
 
 /// The least that air takes for build.poll_interval.
 const LEAST_INTERVAL: u64 = 500;
+
+/// How long a request waits for the program, in milliseconds, where air is not told.
+const AIR_WAITS: u64 = 5000;
 
 pub(super) struct Project<'v, 'a> {
     pub(super) values: &'v mut Values<'a>,
@@ -46,6 +49,7 @@ impl<'v, 'a> Project<'v, 'a> {
         self.running();
         self.stopping();
         self.showing();
+        self.proxying();
         let name = Named { value: NAME.to_owned(), place: Place(0..0) };
         self.config.services.push(Service {
             name,
@@ -61,12 +65,12 @@ impl<'v, 'a> Project<'v, 'a> {
     fn looking(&mut self) {
         if let Some(poll) = self.values.flag("build.poll").filter(|poll| poll.value) {
             self.watch_one("mode", "poll".into(), poll.at);
-            if let Some(interval) = self.values.milliseconds("build.poll_interval") {
+            if let Some(interval) = self.values.number("build.poll_interval") {
                 let interval_text = format!("{}ms", interval.value.max(LEAST_INTERVAL));
                 self.watch_one("interval", interval_text, interval.at);
             }
         }
-        if let Some(delay) = self.values.milliseconds("build.delay") {
+        if let Some(delay) = self.values.number("build.delay") {
             self.watch_one("debounce", format!("{}ms", delay.value), delay.at);
         }
     }
@@ -146,6 +150,21 @@ impl<'v, 'a> Project<'v, 'a> {
                     self.setting(OUTPUT, key, Given::One(flag.value.to_string()), flag.at);
                 self.config.output.extend(setting);
             }
+        }
+    }
+
+    /// What browsers see. air's proxy is reached from everywhere.
+    fn proxying(&mut self) {
+        let Some(enabled) = self.values.flag("proxy.enabled").filter(|it| it.value) else { return };
+        let port = |name| self.values.number(name).map_or(0, |port| port.value);
+        let [listen, upstream] = ["proxy.proxy_port", "proxy.app_port"].map(port);
+        let wait = self.values.number("proxy.app_start_timeout");
+        let (wait, at) = wait.map_or((AIR_WAITS, 0..0), |wait| (wait.value, wait.at));
+        let route = Given::Many(vec![format!("0.0.0.0:{listen}={upstream}")]);
+        let wait = Given::One(format!("{wait}ms"));
+        for (key, given, at) in [("routes", route, enabled.at), ("wait", wait, at)] {
+            let setting = self.setting(PROXY, key, given, at);
+            self.config.proxy.extend(setting);
         }
     }
 

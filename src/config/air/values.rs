@@ -126,8 +126,7 @@ impl<'a> Values<'a> {
         Some(Given { value, at: node.at.clone() })
     }
 
-    /// A number of milliseconds.
-    pub fn milliseconds(&self, name: &str) -> Option<Given<u64>> {
+    pub fn number(&self, name: &str) -> Option<Given<u64>> {
         let node = self.node(name)?;
         Some(Given { value: number(node)?, at: node.at.clone() })
     }
