@@ -125,12 +125,12 @@ impl Forest {
             return false;
         }
         self.free.append(&mut self.removed);
-        let dirs = &self.dirs;
-        let key = |id: &DirId| dirs[*id as usize].as_ref().map(|dir| dir.path.as_os_str());
-        let ids = (0..).zip(dirs).filter(|(_, dir)| dir.is_some());
-        let mut order: Vec<DirId> = ids.map(|(id, _)| id).collect();
-        order.sort_by(|a, b| key(a).cmp(&key(b)));
-        self.order = order;
+        // With the paths at hand, or each comparison would look for two of them in memory.
+        let known = (0..).zip(&self.dirs).filter_map(|(id, dir)| Some((id, dir.as_ref()?)));
+        let mut order: Vec<(&OsStr, DirId)> =
+            known.map(|(id, dir)| (dir.path.as_os_str(), id)).collect();
+        order.sort_unstable();
+        self.order = order.into_iter().map(|(_, id)| id).collect();
         self.is_changed = false;
         true
     }
