@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 
 use super::values::duration;
 use super::{Failure, TIMED_OUT, USAGE, print_out};
-use crate::control::{Answer, Ask, NoAnswer, Place, Request, Service, Status, ask};
+use crate::control::{Answer, Ask, NoAnswer, Place, Request, Status, ask};
 
 /// Where requests are taken.
 #[derive(Debug, Args)]
@@ -125,58 +125,10 @@ fn show(args: &StatusArgs, answer: Result<Status, NoAnswer>) -> Result<u8, Failu
     let text = match args.json {
         true => serde_json::to_string(&status)?,
         false if args.check => status.all.summary(),
-        false => describe(&status),
+        false => status.lines().join("\n"),
     };
     print_out(&(text + "\n"))?;
     Ok(u8::from(args.check && !status.all.ready))
-}
-
-/// A line for each thing that there is to know.
-fn describe(status: &Status) -> String {
-    let mut lines = of_service(&status.all);
-    for service in &status.services {
-        let name = service.name.iter().map(|name| format!("{name}:"));
-        lines.extend(name);
-        lines.extend(of_service(service).iter().map(|line| format!("  {line}")));
-    }
-    if let Some(watching) = &status.watching {
-        let roots = watching.roots.join(", ");
-        lines.push(format!("watching  {roots} ({} files)", watching.files));
-        let silent = watching.silent.iter();
-        lines.extend(silent.map(|silence| format!("silent    {} does not answer", silence.root)));
-        let unreadable = watching.unreadable.iter();
-        lines.extend(unreadable.map(|path| format!("unread    {path} cannot be read")));
-    }
-    if let Some(changes) = &status.changes {
-        lines.push(format!("changed   {}", changes.summary));
-    }
-    lines.join("\n")
-}
-
-fn of_service(status: &Service) -> Vec<String> {
-    let mut lines = vec![format!("state     {}", status.summary())];
-    if let Some(program) = &status.program {
-        let pid = program.pid.map_or_else(String::new, |pid| format!(" (pid {pid})"));
-        lines.push(format!("program   {}{pid}", program.command));
-        let restarts = program.restarts;
-        lines.push(format!(
-            "restarts  {} by changes, {} by failures ({}), {} by request",
-            restarts.by_change, restarts.by_failure, program.restart, restarts.by_request
-        ));
-        let retry = program.retry_in_ms.map(|wait| format!("retrying  in {wait}ms"));
-        let last = program.last_exit.as_ref().map(|exit| format!("last exit {exit}"));
-        let says = program.says.as_ref().map(|says| format!("it says   {}", says.escape_debug()));
-        lines.extend(last.into_iter().chain(retry).chain(says));
-    }
-    if let Some(build) = &status.build {
-        let how = match &build.failure {
-            Some(failure) => format!("failed: {failure}"),
-            None => format!("{:?}", build.result).to_lowercase(),
-        };
-        lines.push(format!("build     {how} ({}ms)", build.took_ms));
-        lines.extend(build.output.iter().map(|line| format!("          {}", line.trim_end())));
-    }
-    lines
 }
 
 /// The other verbs.

@@ -8,6 +8,7 @@ mod place;
 mod protocol;
 mod server;
 mod status;
+mod words;
 
 pub use client::{NoAnswer, ask};
 pub use place::{Place, candidates};

@@ -304,22 +304,4 @@ impl Service {
             restarting: Histogram::default(),
         }
     }
-
-    /// One line for people.
-    pub fn summary(&self) -> String {
-        let state = match self.state {
-            State::Watching => "watching",
-            State::Waiting => "not started yet",
-            State::Starting => "starting",
-            State::Ready => "ready",
-            State::Handover => "ready, and another is about to take over",
-            State::Stopping => "stopping",
-            State::Retrying => "failed, about to be started again",
-            State::Failed => "failed, waiting for a change",
-            State::Done => "ended, waiting for a change",
-        };
-        let building = if self.building { ", building" } else { "" };
-        let paused = if self.paused { ", paused" } else { "" };
-        format!("{state}{building}{paused} (generation {})", self.generation)
-    }
 }
