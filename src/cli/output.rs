@@ -3,6 +3,8 @@
 use anstream::ColorChoice;
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
+use rustix::stdio::{stderr, stdin};
+use rustix::termios::isatty;
 
 use crate::ui::{Level, Style};
 
@@ -21,6 +23,15 @@ pub struct Output {
     /// Say more; stronger than --quiet
     #[arg(short, long, env = "STAKEOUT_VERBOSE", value_parser = BoolishValueParser::new())]
     pub verbose: bool,
+
+    /// Read keys (h for help) also where the program would read what is typed: it gets /dev/null
+    /// instead [default: where no program reads from the terminal]
+    #[arg(long, env = "STAKEOUT_KEYS", value_parser = BoolishValueParser::new())]
+    pub keys: bool,
+
+    /// Read no keys; stronger than --keys
+    #[arg(long, env = "STAKEOUT_NO_KEYS", value_parser = BoolishValueParser::new())]
+    pub no_keys: bool,
 
     /// How stakeout's own lines are written, on standard error
     #[arg(long, value_name = "FORMAT", env = "STAKEOUT_LOG_FORMAT", default_value = "human")]
@@ -61,6 +72,11 @@ impl Output {
             (false, true) => Level::Problem,
             (false, false) => Level::Event,
         }
+    }
+
+    /// Whether keys were asked for, and can be had, so that no program is to read what is typed.
+    pub fn wants_keys(&self) -> bool {
+        self.keys && !self.no_keys && isatty(stdin()) && isatty(stderr())
     }
 
     /// How lines look.

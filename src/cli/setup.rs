@@ -14,6 +14,7 @@ use rustix::{stdio, termios};
 use super::args::{self, Cli};
 use super::browsers::Browsers;
 use super::choice::{Choice, split_list};
+use super::output::Format;
 use super::{env_file, on_change};
 use crate::control::Server;
 use crate::dispatch::{Setup, Shown, Spec, Step, Web};
@@ -71,8 +72,10 @@ pub fn setup(
     sockets: &mut Sockets,
     control: Option<Server>,
 ) -> anyhow::Result<Setup> {
+    let services = specs(runs, sockets)?;
     Ok(Setup {
-        services: specs(runs, sockets)?,
+        keys: keys(cli, &services),
+        services,
         rules: Vec::new(),
         timing: timing(cli),
         shown: shown(cli),
@@ -105,6 +108,15 @@ pub fn web(cli: &Cli, runs: &[Run]) -> anyhow::Result<Option<Web>> {
         },
         service: proxy_service.clone().filter(|_| runs.len() > 1),
     }))
+}
+
+/// Whether to read keys: where no program reads from the terminal, unless they were asked for. A
+/// plain init has little use for them, and who reads JSON does not sit at the terminal.
+fn keys(cli: &Cli, services: &[Spec]) -> bool {
+    let is_read = services.iter().filter_map(|spec| spec.program.as_ref());
+    let is_read = is_read.map(Program::stdin).any(|stdin| stdin == Stdin::Inherit);
+    let is_fit = !is_read && !cli.no_watch && cli.output.log_format == Format::Human;
+    !cli.output.no_keys && (is_fit || cli.output.keys)
 }
 
 /// What is shown.
@@ -235,6 +247,7 @@ fn program(cli: &Cli, command: &[OsString]) -> anyhow::Result<Program> {
     let variables = cli.env.iter().filter_map(|variable| variable.split_once('='));
     environment.extend(variables.map(|(name, value)| (name.into(), value.into())));
     let stdin = match cli.stdin {
+        args::Input::Inherit if cli.output.wants_keys() => Stdin::Null,
         args::Input::Inherit => Stdin::Inherit,
         args::Input::Null => Stdin::Null,
     };

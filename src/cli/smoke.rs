@@ -108,7 +108,7 @@ pub fn smoke(smoke: &Smoke) -> Result<u8, Failure> {
 
 /// The command line that runs the program, so that variables mean what they mean there.
 fn words(smoke: &Smoke) -> Vec<OsString> {
-    let mut words: Vec<OsString> = vec!["stakeout".into(), "--no-watch".into()];
+    let mut words: Vec<OsString> = vec!["stakeout".into(), "--no-watch".into(), "--no-keys".into()];
     let timeout = humantime::format_duration(smoke.timeout).to_string();
     words.extend(["--ready-timeout".into(), timeout.into(), "--restart=never".into()]);
     if let Some(ready) = &smoke.ready {

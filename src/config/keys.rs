@@ -86,6 +86,8 @@ pub const OUTPUT: &[Key] = &[
     flag("clear", "clear"),
     flag("quiet", "quiet"),
     flag("verbose", "verbose"),
+    flag("keys", "keys"),
+    flag("no-keys", "no_keys"),
     one("log-format", "log_format"),
     flag("log-time", "log_time"),
     one("color", "color"),

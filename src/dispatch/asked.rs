@@ -17,7 +17,8 @@ impl Dispatcher {
         _ = call.answer.try_send(answer);
     }
 
-    fn answer(&mut self, asked: &Asked) -> Answer {
+    /// Does what is asked, if it can be done.
+    pub(super) fn answer(&mut self, asked: &Asked) -> Answer {
         let which = match self.which(asked.service.as_deref()) {
             Ok(which) => which,
             Err(refusal) => return Answer::Refused(refusal),
@@ -80,7 +81,7 @@ impl Dispatcher {
     }
 
     /// How all is.
-    fn status(&self) -> Status {
+    pub(super) fn status(&self) -> Status {
         let mut services: Vec<_> =
             self.services.iter().map(|service| service.status(&self.board)).collect();
         let all = match services.len() {

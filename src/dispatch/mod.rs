@@ -13,7 +13,7 @@ use crate::control::{Call, Server};
 use crate::engine::{Event, Exit, Instance, Request};
 use crate::process::notify::{self, Notice};
 use crate::process::signals::{self, Received, Sender as Origin};
-use crate::process::{Children, Chunk, Program, STOP_TYPED, Stdin};
+use crate::process::{Children, Chunk, Keyboard, Program, STOP_TYPED, Stdin, Typed};
 use crate::scan::Scanner;
 use crate::ui::{Kind, Line, Log, text};
 use crate::watch::{Report, Timing};
@@ -23,6 +23,7 @@ mod asked;
 mod board;
 mod changes;
 mod configure;
+mod keys;
 mod notices;
 mod outputs;
 mod probing;
@@ -64,6 +65,8 @@ pub struct Setup {
     pub control: Option<Server>,
     /// What browsers are shown, if anything is.
     pub web: Option<Web>,
+    /// Whether to read keys, where there is a terminal.
+    pub keys: bool,
     /// Tells of another configuration, if there can be one.
     pub follow: Option<Follow>,
 }
@@ -86,6 +89,7 @@ enum Message {
     Ready(Instance),
     Notice(Notice),
     Asked(Call),
+    Typed(Typed),
     Configured(Box<Result<Configuration, String>>),
 }
 
@@ -119,6 +123,8 @@ pub struct Dispatcher {
     control: Option<Server>,
     /// What browsers are told.
     stage: Option<Stage>,
+    /// Where keys are read, if they are.
+    keyboard: Option<Keyboard>,
     /// The status to end with at once, whatever runs.
     ended: Option<i32>,
     /// Whether the watcher failed, so that all that is left to do is to end.
@@ -140,7 +146,7 @@ impl Dispatcher {
     /// # Errors
     /// When threads or signal handlers cannot be made.
     pub fn new(setup: Setup, mut log: Log) -> io::Result<Self> {
-        let Setup { services, rules, timing, shown, control, web, follow } = setup;
+        let Setup { services, rules, timing, shown, control, web, keys, follow } = setup;
         let (sender, messages) = mpsc::channel();
         let follow_sender = sender.clone();
         let signal_sender = sender.clone();
@@ -171,7 +177,7 @@ impl Dispatcher {
             let send = move |new| follow_sender.send(Message::Configured(Box::new(new))).is_ok();
             configure::follow(follow, send)?;
         }
-        Ok(Self {
+        let mut dispatcher = Self {
             timing,
             watcher: None,
             next_watcher: None,
@@ -184,10 +190,15 @@ impl Dispatcher {
             created: Instant::now(),
             control,
             stage,
+            keyboard: None,
             ended: None,
             has_failed: false,
             stop_typed: None,
-        })
+        };
+        if keys {
+            dispatcher.read_keys()?;
+        }
+        Ok(dispatcher)
     }
 
     /// Watches with `scanner` and runs the program until it is over; gives the exit status, and
@@ -209,7 +220,7 @@ impl Dispatcher {
             self.step();
         };
         // Nobody asks any more, and the next stakeout may be about to start.
-        drop(self.control);
+        drop((self.control, self.keyboard));
         let status = if self.has_failed { Exit::OWN_FAILURE } else { status };
         let report = self.services.smoke_report(status);
         let status = report.as_ref().map_or(status, |report| report.status);
@@ -249,6 +260,7 @@ impl Dispatcher {
             Some(Message::Ready(instance)) => self.tell(Event::Ready(instance)),
             Some(Message::Notice(notice)) => self.take_notice(notice),
             Some(Message::Asked(call)) => self.take_call(call),
+            Some(Message::Typed(typed)) => self.take_keys(typed),
             // Some time has passed.
             None => {}
         }
@@ -311,6 +323,7 @@ impl Dispatcher {
             }
             Report::First { .. } => {
                 self.say_report(&report);
+                self.say_keys();
                 self.begin();
             }
             Report::Changed { changes, settling, after } => {
@@ -343,7 +356,13 @@ impl Dispatcher {
         }
         self.services.signalled(signal, &mut self.shared);
         if signal == libc::SIGTSTP {
+            self.keyboard.iter_mut().for_each(Keyboard::leave);
             signals::suspend();
+            // Where nobody could continue us we were not stopped, and nobody continues the program.
+            self.services.signalled(libc::SIGCONT, &mut self.shared);
+        }
+        if [libc::SIGTSTP, libc::SIGCONT].contains(&signal) {
+            self.keyboard.iter_mut().for_each(Keyboard::take);
         }
     }
 

@@ -56,6 +56,11 @@ impl Children {
         Ok(Self { instances: BTreeMap::new(), strangers, foreground: Foreground::new(stdin)? })
     }
 
+    /// From now on no program reads what is typed: we do.
+    pub fn keep_input(&mut self) {
+        self.foreground.keep_input();
+    }
+
     /// Starts `program` as this instance, and gives its pid. Whether it was executed is an event
     /// that follows: on a dead mount that takes for ever.
     ///

@@ -15,6 +15,8 @@ use super::terminal::Terminal;
 pub(super) struct Foreground {
     /// What our standard input is, if the program is to have it.
     terminal: Option<Terminal>,
+    /// Whether we ourselves read what is typed, so that no program may.
+    is_kept: bool,
     /// While the program has the terminal.
     sentinel: Option<Sentinel>,
     /// A signal that was taken for typed, of which the sentinel has yet to tell.
@@ -37,13 +39,19 @@ impl Foreground {
     pub(super) fn new(stdin: Stdin) -> io::Result<Self> {
         let terminal = if stdin == Stdin::Inherit { Terminal::new() } else { None };
         let sentinel = terminal.as_ref().map(|_| Sentinel::new()).transpose()?;
-        Ok(Self { terminal, sentinel, foreseen: None, typed: None })
+        Ok(Self { terminal, is_kept: false, sentinel, foreseen: None, typed: None })
+    }
+
+    /// From now on no program reads what is typed: we do.
+    pub(super) fn keep_input(&mut self) {
+        self.is_kept = true;
     }
 
     /// What a program that is started now reads from.
     pub(super) fn input(&self, stdin: Stdin) -> Input {
         match (stdin, &self.terminal) {
             (Stdin::Null, _) => Input::Null,
+            (Stdin::Inherit, _) if self.is_kept => Input::Null,
             (Stdin::Inherit, None) => Input::Inherit,
             (Stdin::Inherit, Some(terminal)) if terminal.is_ours() => Input::Terminal,
             // Reading from it in the background would stop the program by SIGTTIN.

@@ -141,6 +141,10 @@ kinds! {
     Reaped = "reaped",
     /// Someone asked for something.
     Asked = "asked",
+    /// Which keys there are.
+    Keys = "keys",
+    /// How it is, as a key asked.
+    Status = "status",
     /// A check begins.
     Check = "check",
     /// It passed.

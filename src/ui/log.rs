@@ -89,6 +89,11 @@ impl Log {
         }
     }
 
+    /// Writes what somebody who sits there has asked for, however little is to be said.
+    pub fn answer(&self, line: Line) {
+        self.queue(self.style.render(&line, SystemTime::now()));
+    }
+
     /// Writes a line that is for programs only: people are told in other words.
     pub fn note(&self, line: Line) {
         self.tell(&line);

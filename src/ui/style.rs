@@ -44,7 +44,8 @@ const SERVICES: [AnsiColor; 7] = [
 ];
 
 impl Style {
-    pub(super) fn is_json(self) -> bool {
+    /// Whether lines are for programs.
+    pub fn is_json(self) -> bool {
         self == Self::Json
     }
 

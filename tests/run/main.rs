@@ -15,6 +15,7 @@ mod git;
 mod go;
 mod identity;
 mod inits;
+mod keys;
 mod load;
 mod log;
 mod notifying;

@@ -163,6 +163,12 @@ impl Session {
         self.seen.iter().filter(|line| line.contains(text)).count()
     }
 
+    /// Whether such a line has come by now.
+    pub fn has_said(&mut self, text: &str) -> bool {
+        self.seen.extend(self.lines.try_iter());
+        self.seen(text) > 0
+    }
+
     pub fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
     }
