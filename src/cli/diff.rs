@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::scan::{all_read, complain, whole};
+use super::scan::{all_read, complain, progress, whole};
 use super::{Failure, print_out, saved};
 use crate::scan::Scanner;
 use crate::tree::{Change, diff as compare};
@@ -40,8 +40,10 @@ pub fn diff(args: &Diff) -> Result<u8, Failure> {
     let own = args.file.metadata().map(|it| (it.dev(), it.ino()));
     plan.own_output.extend(own);
     let mut scanner = Scanner::new(plan)?;
+    let progress = progress(&scanner)?;
     let troubles = scanner.look().troubles;
     while scanner.read_baseline() {}
+    progress.end();
     let changes = compare(&before, scanner.snapshot());
     print_out(&lines(&changes, args.json))?;
     troubles.iter().for_each(complain);

@@ -4,6 +4,7 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
@@ -14,7 +15,7 @@ use super::choice::Choice;
 use super::{Failure, saved, setup};
 use crate::scan::{Plan, Scanner, Trouble, reason, reference};
 use crate::tree::{Digest, Entry, Snapshot, diff};
-use crate::ui::{describe, text};
+use crate::ui::{Level, Log, Progress, Style, describe, looking, text};
 
 /// Something in the tree could not be read, or the verification failed.
 const INCOMPLETE: u8 = 1;
@@ -61,11 +62,13 @@ pub fn scan(args: &Scan) -> Result<u8, Failure> {
     let before = args.save.as_ref().and_then(|file| file.metadata().ok());
     plan.own_output.extend(before.map(|it| (it.dev(), it.ino())));
     let mut scanner = Scanner::new(plan.clone())?;
+    let progress = progress(&scanner)?;
     let troubles = scanner.look().troubles;
     let reads = !args.list || args.json;
     if reads {
         while scanner.read_baseline() {}
     }
+    progress.end();
     let snapshot = scanner.snapshot();
     let mut out = BufWriter::new(io::stdout().lock());
     let printed = match (args.list, args.json) {
@@ -89,6 +92,16 @@ pub fn scan(args: &Scan) -> Result<u8, Failure> {
         saved::save(file, snapshot, &args.choice)?;
     }
     Ok(if is_complete && is_verified { 0 } else { INCOMPLETE })
+}
+
+/// Shows how far a scanner has come, if that takes long and somebody sees it.
+pub fn progress(scanner: &Scanner) -> io::Result<Progress> {
+    let (pulse, since) = (Arc::clone(scanner.pulse()), Instant::now());
+    let log = Log::new(Level::Event, Style::Human { colour: false, time: false })?;
+    Ok(log.progress(move || {
+        let (found, read) = pulse.counts();
+        looking(found, read, since)
+    }))
 }
 
 /// What to scan for all of a tree, whatever lies around it.

@@ -9,6 +9,7 @@ use anyhow::anyhow;
 use clap::Args;
 
 use super::choice::Choice;
+use super::scan::progress;
 use super::values::{duration, interval};
 use super::{Failure, TIMED_OUT, diff, print_out, setup};
 use crate::scan::Scanner;
@@ -63,12 +64,17 @@ pub fn wait(args: &Wait) -> Result<u8, Failure> {
     };
     let (sender, reports) = channel();
     let send = move |report| sender.send(report).is_ok();
-    let _watching = watch(Scanner::new(plan)?, timing, send)?;
+    let scanner = Scanner::new(plan)?;
+    let progress = progress(&scanner)?;
+    let _watching = watch(scanner, timing, send)?;
     loop {
         let report = match until {
             None => reports.recv().map_err(|_| RecvTimeoutError::Disconnected),
             Some(until) => reports.recv_timeout(until.saturating_duration_since(Instant::now())),
         };
+        if !matches!(report, Ok(Report::Unheard { .. })) {
+            progress.end();
+        }
         match report {
             Ok(Report::First { entries, .. }) => {
                 let files = text::count(entries, "file");

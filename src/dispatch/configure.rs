@@ -4,15 +4,16 @@
 //! services that do not start as it says go back to what worked (`services`).
 
 use std::io;
+use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::rules::Rule;
 use super::service::Spec;
 use super::{Board, Dispatcher, Message};
 use crate::engine::Event;
 use crate::scan::Scanner;
-use crate::ui::{Kind, Level, Line, Style, text};
+use crate::ui::{Kind, Level, Line, Progress, Style, looking, text};
 use crate::watch::{Report, Timing, Watching, watch};
 
 /// What a configuration says.
@@ -93,7 +94,15 @@ impl Dispatcher {
         let number = self.watchers;
         let roots = scanner.roots().iter().map(|root| text::path(&root.label)).collect();
         let sender = self.shared.sender.clone();
-        let send = move |report| sender.send(Message::Report(number, report)).is_ok();
+        // Later, programs run, and what they write would mix with it.
+        let progress = self.watcher.is_none().then(|| self.show_looking(&scanner));
+        let send = move |report| {
+            let is_first = matches!(report, Report::First { .. } | Report::Unwatchable { .. });
+            if let (Some(progress), true) = (&progress, is_first) {
+                progress.end();
+            }
+            sender.send(Message::Report(number, report)).is_ok()
+        };
         let watching = watch(scanner, timing, send)?;
         let watcher = Watcher { number, timing, roots, watching };
         match self.watcher {
@@ -101,6 +110,11 @@ impl Dispatcher {
             Some(_) => self.next_watcher = Some(watcher),
         }
         Ok(())
+    }
+
+    fn show_looking(&self, scanner: &Scanner) -> Progress {
+        let (pulse, since) = (Arc::clone(scanner.pulse()), Instant::now());
+        self.shared.log.progress(move || looking(pulse.counts().0, 0, since))
     }
 
     fn take_watcher(&mut self, watcher: Watcher) {

@@ -3,11 +3,13 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// For each root, how many askers wait for it and how often it answered. May be read from any
-/// thread at any time.
+/// For each root, how many askers wait for it and how often it answered; and how many files were
+/// found and read so far. May be read from any thread at any time.
 #[derive(Debug)]
 pub struct Pulse {
     roots: Box<[Root]>,
+    found: AtomicUsize,
+    read: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
@@ -22,7 +24,8 @@ pub(super) struct Asking<'a>(&'a Root);
 
 impl Pulse {
     pub(super) fn new(roots: usize) -> Self {
-        Self { roots: (0..roots).map(|_| Root::default()).collect() }
+        let roots = (0..roots).map(|_| Root::default()).collect();
+        Self { roots, found: AtomicUsize::new(0), read: AtomicUsize::new(0) }
     }
 
     /// Begins to ask a root, given as an index. One asker should not ask for much in between two
@@ -37,6 +40,22 @@ impl Pulse {
     pub fn while_asking<T>(&self, root: usize, ask: impl FnOnce() -> T) -> T {
         let _asking = self.ask(root);
         ask()
+    }
+
+    /// A directory was listed that has so many files.
+    pub(super) fn has_found(&self, files: usize) {
+        self.found.fetch_add(files, Ordering::Relaxed);
+    }
+
+    /// A file was read.
+    pub(super) fn has_read(&self) {
+        self.read.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many files were found so far, and how many were read; a file that is found or read again
+    /// counts again.
+    pub fn counts(&self) -> (usize, usize) {
+        (self.found.load(Ordering::Relaxed), self.read.load(Ordering::Relaxed))
     }
 
     /// For each root: how often it has answered so far, or `None` where nobody waits for it.

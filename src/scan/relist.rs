@@ -118,7 +118,9 @@ impl Scanner {
                 other_roots,
             };
             let _asking = self.pulse.ask(dir.root());
-            Some((id, list(around, dir).map(|listing| self.compare(dir, listing))))
+            let listing = list(around, dir);
+            self.pulse.has_found(listing.as_ref().map_or(0, |listing| listing.entries.len()));
+            Some((id, listing.map(|listing| self.compare(dir, listing))))
         };
         let listed: Vec<_> = self.pool.install(|| round.par_iter().map(list_one).collect());
         listed.into_iter().flatten().collect()

@@ -140,7 +140,7 @@ impl Scanner {
             let (_, directory) = opened.as_ref().expect("it was just opened");
             let asking = self.pulse.ask(dir.root());
             let answered = || asking.answered();
-            match directory {
+            let outcome = match directory {
                 Ok(directory) => {
                     let on_disk = dir.name_on_disk(name);
                     let stays_link = links == Links::Followed
@@ -152,7 +152,9 @@ impl Scanner {
                 }
                 Err(error) if is_gone(*error) => Err(Errno::NOENT),
                 Err(error) => Err(*error),
-            }
+            };
+            self.pulse.has_read();
+            outcome
         };
         let outcomes: Vec<Outcome> = self.pool.install(|| {
             let batches = jobs.par_iter().with_min_len(BATCH);

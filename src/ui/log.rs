@@ -7,11 +7,15 @@
 use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
+
+use rustix::stdio::stderr;
+use rustix::termios::isatty;
 
 use super::line::{Kind, Level, Line};
+use super::progress::{Drawing, Progress, Words};
 use super::style::Style;
 use super::write_all;
 
@@ -20,7 +24,7 @@ use super::write_all;
 pub struct Log {
     most: Level,
     style: Style,
-    lines: SyncSender<String>,
+    lines: SyncSender<Job>,
     dropped: AtomicUsize,
     tap: Option<Tap>,
     finished: Receiver<()>,
@@ -37,6 +41,18 @@ impl fmt::Debug for Tap {
     }
 }
 
+/// What the log's thread is to do.
+pub(super) enum Job {
+    /// Write this.
+    Write(String),
+    /// Draw this until it is to be hidden.
+    Show(Drawing),
+    /// Draw nothing, and then say so.
+    Hide(SyncSender<()>),
+    /// End.
+    End,
+}
+
 /// Lines that may wait to be written.
 const QUEUE: usize = 1024;
 
@@ -49,13 +65,10 @@ impl Log {
     /// # Errors
     /// When its thread cannot be made.
     pub fn new(most: Level, style: Style) -> io::Result<Self> {
-        let (lines, queue) = mpsc::sync_channel::<String>(QUEUE);
+        let (lines, queue) = mpsc::sync_channel(QUEUE);
         let (finish, finished) = mpsc::channel();
         thread::Builder::new().name("log".into()).spawn(move || {
-            for text in queue {
-                // Nobody may be there to read it; the program goes on all the same.
-                _ = write_all(rustix::stdio::stderr(), text.as_bytes());
-            }
+            write(&queue);
             _ = finish.send(());
         })?;
         Ok(Self { most, style, lines, dropped: AtomicUsize::new(0), tap: None, finished })
@@ -91,6 +104,7 @@ impl Log {
 
     /// Writes what somebody who sits there has asked for, however little is to be said.
     pub fn answer(&self, line: Line) {
+        self.tell(&line);
         self.queue(self.style.render(&line, SystemTime::now()));
     }
 
@@ -100,6 +114,18 @@ impl Log {
         if self.style.is_json() {
             self.show(&line);
         }
+    }
+
+    /// Shows how far something has come, on a terminal and if it takes long, until that is ended.
+    pub fn progress(&self, words: impl Fn() -> String + Send + 'static) -> Progress {
+        let is_shown = isatty(stderr())
+            && !self.style.is_json()
+            && self.shows(Level::Event)
+            && std::env::var_os("TERM").is_none_or(|terminal| terminal != "dumb");
+        let words: Words = Box::new(words);
+        let drawing = is_shown.then(|| Drawing::new(self.style.prefix(), words));
+        let is_sent = drawing.is_some_and(|it| self.lines.try_send(Job::Show(it)).is_ok());
+        Progress::new(is_sent.then(|| self.lines.clone()))
     }
 
     /// How lines look.
@@ -124,7 +150,7 @@ impl Log {
         if lost > 0 {
             text.insert_str(0, &self.lost(lost));
         }
-        if self.lines.try_send(text).is_err() {
+        if self.lines.try_send(Job::Write(text)).is_err() {
             self.dropped.fetch_add(lost + 1, Ordering::Relaxed);
         }
     }
@@ -139,9 +165,39 @@ impl Log {
         let lost = self.dropped.swap(0, Ordering::Relaxed);
         if lost > 0 {
             // In vain, if the queue is as full as before.
-            _ = self.lines.try_send(self.lost(lost));
+            _ = self.lines.try_send(Job::Write(self.lost(lost)));
         }
+        _ = self.lines.try_send(Job::End);
         drop(self.lines);
         _ = self.finished.recv_timeout(FAREWELL);
+    }
+}
+
+/// Runs in the log's thread, until there is no log any more.
+fn write(queue: &Receiver<Job>) {
+    let mut drawing: Option<Drawing> = None;
+    loop {
+        let next = match &drawing {
+            None => queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(drawing) => {
+                queue.recv_timeout(drawing.due.saturating_duration_since(Instant::now()))
+            }
+        };
+        match next {
+            Ok(Job::Write(text)) => {
+                drawing.iter_mut().for_each(Drawing::erase);
+                // Nobody may be there to read it; the program goes on all the same.
+                _ = write_all(stderr(), text.as_bytes());
+            }
+            Ok(Job::Show(new)) => drawing = Some(new),
+            Ok(Job::Hide(gone)) => {
+                drawing.take().iter_mut().for_each(Drawing::erase);
+                _ = gone.try_send(());
+            }
+            Err(RecvTimeoutError::Timeout) => drawing.iter_mut().for_each(Drawing::draw),
+            Ok(Job::End) | Err(RecvTimeoutError::Disconnected) => {
+                return drawing.iter_mut().for_each(Drawing::erase);
+            }
+        }
     }
 }

@@ -49,6 +49,14 @@ impl Style {
         self == Self::Json
     }
 
+    /// What our lines begin with.
+    pub(super) fn prefix(self) -> String {
+        match self {
+            Self::Human { colour: true, .. } => format!("{OURS}stakeout:{OURS:#}"),
+            _ => "stakeout:".to_owned(),
+        }
+    }
+
     /// The line with its newline.
     pub(super) fn render(self, line: &Line, now: SystemTime) -> String {
         match self {
@@ -76,7 +84,7 @@ impl Style {
                     words += &paint(of_service(line.service.as_deref()), &format!("{prefix} |"));
                     return format!("{words} {}\n", line.text);
                 }
-                words += &paint(OURS, "stakeout:");
+                words += &self.prefix();
                 if let Some(service) = &line.service {
                     words += " ";
                     words += &paint(of_service(Some(service)), &format!("{service}:"));

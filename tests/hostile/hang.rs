@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::session::{Session, Tree};
 use super::share::{Faults, Share};
 
 /// stakeout on a share, with a program that does nothing.
@@ -148,4 +149,28 @@ fn a_share_that_a_link_leads_to_may_hang_and_come_back() {
     share.write("a", "two");
     stakeout.wait_for("link/a");
     stakeout.wait_for("starting sleep");
+}
+
+#[test]
+fn a_first_look_that_takes_long_is_shown_and_gone_before_anything_else_is() {
+    let Some(share) = Share::mount() else { return };
+    share.write("a", "one");
+    share.set(Faults { hangs: true, ..Faults::default() });
+    let elsewhere = Tree::new(&[]);
+    let mut command = elsewhere.stakeout();
+    command.env_remove("NO_COLOR").env("TERM", "xterm").args(["--color", "never", "-w"]);
+    command.arg(share.path()).args(["--", "sh", "-c", "echo runs $((40 + 2)); exec sleep 1000"]);
+    let (mut session, _keyboard) = Session::at_terminal(&command);
+    let drawn = "\rstakeout: looking at the tree: 0 files so far (";
+    let line = session.wait_for("does not answer");
+    assert!(line.starts_with(drawn), "{line:?}");
+    assert!(line.contains("\x1b[K\r\x1b[Kstakeout: /"), "{line:?}");
+    share.set(Faults::default());
+    let line = session.wait_for("watching /");
+    let shown = line.rsplit("\x1b[K").next().unwrap();
+    assert!(shown.starts_with("stakeout: version"), "{line:?}");
+    assert_eq!(session.wait_for("runs 42").trim(), "runs 42");
+    session.terminate();
+    let after = session.output().split("watching /").nth(1).unwrap().to_owned();
+    assert!(!after.contains("\x1b[K"), "{after:?}");
 }

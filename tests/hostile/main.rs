@@ -7,6 +7,9 @@ mod faults;
 mod hang;
 mod mounts;
 mod random;
+#[allow(dead_code, reason = "the tests of the binary use the rest")]
+#[path = "../run/support.rs"]
+mod session;
 mod share;
 #[allow(dead_code, reason = "the scan tests use the rest")]
 #[path = "../scan/support.rs"]
