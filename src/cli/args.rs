@@ -203,6 +203,28 @@ pub struct Cli {
     )]
     pub no_watch: bool,
 
+    /// Run it so many times at the most, and end when the last run has ended, with its status
+    ///
+    /// A restart is a run, whatever led to it, and so is a build that fails. Changes during the last
+    /// run lead to nothing.
+    #[arg(
+        long,
+        value_name = "N",
+        env = "STAKEOUT_RUNS",
+        value_parser = clap::value_parser!(u32).range(1..),
+        help_heading = "Running"
+    )]
+    pub runs: Option<u32>,
+
+    /// Stop the program and end with 0 when something has changed, instead of restarting it
+    #[arg(
+        long,
+        env = "STAKEOUT_EXIT_ON_CHANGE",
+        value_parser = BoolishValueParser::new(),
+        help_heading = "Running"
+    )]
+    pub exit_on_change: bool,
+
     /// Where the program reads from; from a terminal only while stakeout is in its foreground
     #[arg(
         long,

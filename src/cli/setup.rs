@@ -73,7 +73,15 @@ pub fn setup(
     control: Option<Server>,
 ) -> anyhow::Result<Setup> {
     let services = specs(runs, sockets)?;
+    if cli.runs.is_some() {
+        match services.as_slice() {
+            [only] if only.program.is_some() || !only.steps.is_empty() => {}
+            [_] => bail!("--runs has nothing to count; give a command, or --build"),
+            _ => bail!("--runs counts the runs of one service; here are several"),
+        }
+    }
     Ok(Setup {
+        exits_on_change: cli.exit_on_change,
         keys: keys(cli, &services),
         services,
         rules: Vec::new(),
@@ -302,6 +310,7 @@ pub fn of_rule(cli: &Cli, name: &str, command: &str) -> anyhow::Result<Spec> {
             ready_timeout: None,
             postpone: true,
             exit_with_child: false,
+            runs: None,
             ..policy(cli, false, 1)
         },
         program: None,
@@ -404,5 +413,6 @@ fn policy(cli: &Cli, has_program: bool, steps: usize) -> Policy {
         stop_timeout: cli.stop_timeout,
         restart,
         exit_with_child,
+        runs: cli.runs,
     }
 }

@@ -65,6 +65,8 @@ pub struct Setup {
     pub control: Option<Server>,
     /// What browsers are shown, if anything is.
     pub web: Option<Web>,
+    /// Whether the first change is the end.
+    pub exits_on_change: bool,
     /// Whether to read keys, where there is a terminal.
     pub keys: bool,
     /// Tells of another configuration, if there can be one.
@@ -146,7 +148,8 @@ impl Dispatcher {
     /// # Errors
     /// When threads or signal handlers cannot be made.
     pub fn new(setup: Setup, mut log: Log) -> io::Result<Self> {
-        let Setup { services, rules, timing, shown, control, web, keys, follow } = setup;
+        let Setup { services, rules, timing, shown, control, web, exits_on_change, keys, follow } =
+            setup;
         let (sender, messages) = mpsc::channel();
         let follow_sender = sender.clone();
         let signal_sender = sender.clone();
@@ -172,7 +175,8 @@ impl Dispatcher {
         let children = Children::new(if is_read { Stdin::Inherit } else { Stdin::Null })?;
         let takes_notices = services.iter().any(|spec| spec.takes_notices);
         let notify = takes_notices.then(|| notify::serve(send)).transpose()?;
-        let services = Services::new(services, rules, notify);
+        let mut services = Services::new(services, rules, notify);
+        services.exits_on_change = exits_on_change;
         if let Some(follow) = follow {
             let send = move |new| follow_sender.send(Message::Configured(Box::new(new))).is_ok();
             configure::follow(follow, send)?;

@@ -108,6 +108,10 @@ impl Services {
         for (rule, changes) in &ruled {
             self.say_rule(&self.rules[*rule], changes, shared);
         }
+        if self.exits_on_change && self.leads_to_something(&rest, &ruled) {
+            self.end_with_change(shared);
+            return false;
+        }
         let mut is_seen =
             ruled.iter().any(|(rule, _)| matches!(self.rules[*rule].effect, Effect::Reload));
         for (number, member) in self.members.iter_mut().enumerate().filter(|(_, it)| !it.is_over())
@@ -151,6 +155,13 @@ impl Services {
         }
         self.advance(shared);
         is_seen
+    }
+
+    /// Whether these changes are any service's, or a rule has them do something.
+    fn leads_to_something(&self, rest: &[Change], ruled: &[(usize, Vec<Change>)]) -> bool {
+        let is_ignored = |rule: usize| matches!(self.rules[rule].effect, Effect::Ignore);
+        self.iter().any(|service| !service.own(rest).is_empty())
+            || ruled.iter().any(|(rule, _)| !is_ignored(*rule))
     }
 
     fn say_rule(&self, rule: &Rule, changes: &[Change], shared: &Shared) {

@@ -378,9 +378,10 @@ impl Service {
                 let command = text::command(&self.spec.command);
                 let pid = pid.as_raw_nonzero().get();
                 let timeline = self.record.started(instance, pid, generation);
+                let last = if self.engine.is_last_run() { ", the last run" } else { "" };
                 let mut line = Line::event(
                     Kind::Starting,
-                    format!("starting {command} (pid {pid}){}", timeline.words()),
+                    format!("starting {command} (pid {pid}){last}{}", timeline.words()),
                 );
                 for (name, duration) in timeline.fields() {
                     line = line.with_ms(name, duration);

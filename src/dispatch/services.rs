@@ -29,6 +29,10 @@ pub(super) struct Services {
     notify: Option<Door>,
     /// Whether the tree was seen, without which nothing starts.
     has_watched: bool,
+    /// Whether the first change is the end.
+    pub(super) exits_on_change: bool,
+    /// Whether there was one that waits until it is resumed.
+    pub(super) has_end_waiting: bool,
     /// What asked all of them to end.
     pub(super) ending: Option<Ending>,
     /// The status to end with, if a service that all others depend on has ended.
@@ -74,6 +78,8 @@ impl Services {
             next: 0,
             notify,
             has_watched: false,
+            exits_on_change: false,
+            has_end_waiting: false,
             ending: None,
             verdict: None,
         };
@@ -174,7 +180,23 @@ impl Services {
                 member.service.tell(Event::Requested(request), shared);
             }
         }
+        if request == Request::Resume && self.has_end_waiting {
+            return self.end_with_change(shared);
+        }
         self.advance(shared);
+    }
+
+    /// Something has changed, which is the end of all, unless changes wait.
+    pub(super) fn end_with_change(&mut self, shared: &mut Shared) {
+        let is_paused = self.iter().any(|service| service.engine.is_paused());
+        self.has_end_waiting = is_paused;
+        if is_paused {
+            return;
+        }
+        let line = "ending with this change (--exit-on-change)";
+        shared.log.write(Line::event(Kind::Asked, line).with("request", "exit_on_change"));
+        self.verdict = Some(0);
+        self.end(Ending::Request, shared);
     }
 
     /// Why a service cannot do what is asked for, if it cannot.

@@ -92,6 +92,11 @@ impl Engine {
         self.interrupted.is_some_and(|before| now.saturating_duration_since(before) < SAME)
     }
 
+    /// Whether what runs is the last that may.
+    pub fn is_last_run(&self) -> bool {
+        self.runner.is_spent()
+    }
+
     /// When [`Engine::tick`] has something to do, unless an event comes first.
     pub fn deadline(&self) -> Option<Instant> {
         self.builder.deadline().into_iter().chain(self.runner.deadline()).min()
@@ -159,6 +164,9 @@ impl Engine {
     /// The tree is another, or is looked at for the first time.
     fn trigger(&mut self, now: Instant) -> Vec<Action> {
         let Self { builder, runner, next_instance, generation, .. } = self;
+        if runner.is_spent() && self.wanted.unwrap_or(self.policy.on_change) >= OnChange::Handover {
+            return Vec::new();
+        }
         match builder.has_steps() && self.ending.is_none() && runner.outlook(now) != Outlook::End {
             true => builder.build(*generation, now, || fresh(next_instance)),
             false => self.act(now),
@@ -227,13 +235,17 @@ impl Engine {
         };
         if built.is_some() {
             actions.extend(self.act(now));
+            if !self.policy.has_program {
+                actions.extend(self.runner.ran_in_vain(0));
+            }
         }
         // Nothing will mend it.
-        if let Some(failure) = failed
-            && self.policy.exit_with_child
-            && self.runner.phase() == Phase::Waiting
-        {
-            actions.extend(self.runner.end(failure.status()));
+        if let Some(failure) = failed {
+            let is_final = self.policy.exit_with_child && self.runner.phase() == Phase::Waiting;
+            actions.extend(match is_final {
+                true => self.runner.end(failure.status()),
+                false => self.runner.ran_in_vain(failure.status()),
+            });
         }
         actions
     }

@@ -28,6 +28,9 @@ pub struct Policy {
     pub restart: Restart,
     /// Whether it is over when the program ended and is not started again without a change.
     pub exit_with_child: bool,
+    /// How often something is run at most: the program, or a build that fails or has no program after
+    /// it. When the last of these has ended, it is over.
+    pub runs: Option<u32>,
 }
 
 /// What a change leads to while the program is up. When it is not, it is started. Of two that are

@@ -23,6 +23,8 @@ pub(super) struct Runner {
     backoff: Backoff,
     /// Whether the program could ever be executed. Before that, failing to is final.
     has_started: bool,
+    /// How many runs are left, if they are counted.
+    left: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +65,7 @@ impl Runner {
             leaving: Vec::new(),
             backoff: Backoff::default(),
             has_started: false,
+            left: policy.runs,
         }
     }
 
@@ -146,7 +149,7 @@ impl Runner {
             (
                 OnChange::Handover,
                 State::Up { up: Up { exit: None, ready: Ready::Yes, .. }, .. },
-            ) => self.succeed(now, next()),
+            ) if !self.is_spent() => self.succeed(now, next()),
             _ => self.restart(now, next),
         }
     }
@@ -157,6 +160,9 @@ impl Runner {
         now: Instant,
         next: &mut impl FnMut() -> Instance,
     ) -> Vec<Action> {
+        if self.is_spent() {
+            return Vec::new();
+        }
         match &mut self.state {
             State::Idle { .. } if !self.policy.has_program => Vec::new(),
             State::Idle { .. } | State::Retrying { .. } => self.start(next(), now),
@@ -171,6 +177,7 @@ impl Runner {
     }
 
     fn start(&mut self, instance: Instance, now: Instant) -> Vec<Action> {
+        self.spend();
         self.state =
             State::Up { up: Up::new(instance, now, self.policy.ready_timeout), successor: None };
         vec![Action::Start(instance)]
@@ -236,8 +243,12 @@ impl Runner {
             State::Up { up, .. } if up.instance == instance && up.exit.is_none() => {
                 let at = now + self.backoff.next(now.saturating_duration_since(up.since));
                 let mut actions = vec![Action::Note(Note::Hung { instance })];
+                let then = match self.is_spent() {
+                    true => Then::End { signal: libc::SIGABRT },
+                    false => Then::Retry { at },
+                };
                 // So that it leaves a core, as systemd does it.
-                actions.extend(self.stop(libc::SIGABRT, Then::Retry { at }, now));
+                actions.extend(self.stop(libc::SIGABRT, then, now));
                 actions
             }
             _ => Vec::new(),
@@ -268,10 +279,10 @@ impl Runner {
         let stop_signal = self.policy.stop_signal;
         if up.told.may_have_caused(how, now, self.policy.stop_timeout) {
             self.stop(stop_signal, Then::End { signal: stop_signal }, now)
-        } else if self.policy.restart.follows(how) {
+        } else if !self.is_spent() && self.policy.restart.follows(how) {
             let at = now + self.backoff.next(now.saturating_duration_since(up.since));
             self.stop(stop_signal, Then::Retry { at }, now)
-        } else if self.policy.exit_with_child {
+        } else if self.is_spent() || self.policy.exit_with_child {
             self.stop(stop_signal, Then::End { signal: stop_signal }, now)
         } else {
             Vec::new()
@@ -296,6 +307,7 @@ impl Runner {
                 // What was built next may be there; and without watching, no change mends it.
                 let is_final = !self.has_started && self.policy.steps == 0;
                 if is_final
+                    || self.is_spent()
                     || self.policy.exit_with_child && !matches!(why, NotStarted::NoProcess(_))
                 {
                     return self.end(why.status());
@@ -341,6 +353,9 @@ impl Runner {
         match self.state {
             State::Stopping { instance: current, exit, then, .. } if current == instance => {
                 match then {
+                    Then::Start | Then::Retry { .. } if self.is_spent() => {
+                        self.end(exit.map_or(Exit::OWN_FAILURE, Exit::status))
+                    }
                     Then::Start => self.start(next(), now),
                     Then::Retry { at } => {
                         self.state = State::Retrying { exit, at };

@@ -119,3 +119,94 @@ fn orphans_are_reaped() {
         reaped += number(&session.wait_for("orphan"), "reaped ");
     }
 }
+
+#[test]
+fn after_so_many_runs_it_ends_with_the_status_of_the_last() {
+    let tree = Tree::new(&[("a", "1")]);
+    let mut session = tree.run(&["-v", "--runs", "2"], "echo runs with $(cat a); exit $(cat a)");
+    session.wait_for("ended with status 1; waiting for a change");
+    session.wait_until_settled();
+    tree.write("a", "7");
+    session.wait_for("the last run");
+    assert_eq!(session.wait().code(), Some(7), "{}", session.output());
+    assert_eq!(session.seen("runs with"), 2);
+}
+
+#[test]
+fn crashes_and_builds_that_fail_are_runs_so_that_a_script_does_not_wait_for_ever() {
+    let tree = Tree::new(&[]);
+    let mut session = tree.run(&["--runs", "2"], "kill -KILL $$");
+    assert_eq!(session.wait().code(), Some(128 + 9), "{}", session.output());
+    assert_eq!(session.seen("starting it again in"), 1);
+    let mut session = tree.run(&["--runs", "1", "--build", "exit 3"], "echo never");
+    assert_eq!(session.wait().code(), Some(3), "{}", session.output());
+    let mut command = tree.stakeout();
+    command.args(["--runs", "1", "--build", "echo built"]);
+    let mut session = Session::start(command);
+    assert_eq!(session.wait().code(), Some(0), "{}", session.output());
+}
+
+#[test]
+fn a_change_during_the_last_run_leads_to_nothing() {
+    let tree = Tree::new(&[("a", "one")]);
+    let script = "echo up; while [ ! -e .git/go ]; do sleep 0.01; done; exit 4";
+    let mut session = tree.run(&["-v", "--runs", "1"], script);
+    session.wait_until_settled();
+    tree.write("a", "two");
+    session.wait_for("modified a");
+    tree.write(".git/go", "");
+    assert_eq!(session.wait().code(), Some(4), "{}", session.output());
+    assert_eq!(session.seen("starting"), 1);
+}
+
+#[test]
+fn what_has_nothing_to_count_is_refused() {
+    let tree = Tree::new(&[]);
+    for (options, reason) in [(["--runs", "1"], "nothing to count"), (["--runs", "0"], "0")] {
+        let output = tree.stakeout().args(options).output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), text.contains(reason)), (Some(2), true), "{text}");
+    }
+}
+
+#[test]
+fn with_exit_on_change_the_first_change_stops_the_program_and_is_success() {
+    let tree = Tree::new(&[("a", "one"), ("b.log", ""), (".gitignore", "*.log")]);
+    let script =
+        "trap 'echo goodbye; exit 9' TERM; echo up as $$ end; while :; do sleep 0.01; done";
+    let mut session = tree.run(&["-v", "--exit-on-change"], script);
+    let pid = number(&session.wait_for("up as"), "as ");
+    session.wait_until_settled();
+    tree.write("b.log", "no change");
+    tree.write("a", "two");
+    session.wait_for("modified a");
+    session.wait_for("goodbye");
+    assert_eq!(session.wait().code(), Some(0), "{}", session.output());
+    assert!(!is_alive(pid));
+    assert_eq!(session.seen("starting"), 1);
+    // What ends otherwise ends as ever.
+    let mut session = tree.run(&["--exit-on-change", "--exit-with-child"], "exit 5");
+    assert_eq!(session.wait().code(), Some(5), "{}", session.output());
+    let mut session = tree.run(&["--exit-on-change"], "echo up; exec sleep 1000");
+    session.wait_for("up");
+    assert_eq!(session.terminate().code(), Some(128 + 15), "{}", session.output());
+}
+
+#[test]
+fn a_change_that_waits_ends_it_when_it_is_resumed() {
+    let (tree, place) = (Tree::new(&[("a", "one")]), Tree::new(&[]));
+    let socket = place.path("control.sock").into_os_string().into_string().unwrap();
+    let options = ["-v", "--exit-on-change", "--control", &socket];
+    let mut session = tree.run(&options, "echo up; exec sleep 1000");
+    session.wait_for("up");
+    session.wait_until_settled();
+    let ask =
+        |verb: &str| tree.stakeout().args([verb, "--control", &socket]).status().unwrap().code();
+    assert_eq!(ask("pause"), Some(0));
+    tree.write("a", "two");
+    session.wait_for("modified a");
+    assert_eq!(ask("status"), Some(0));
+    assert_eq!(ask("resume"), Some(0));
+    assert_eq!(session.wait().code(), Some(0), "{}", session.output());
+    assert_eq!(session.seen("starting"), 1);
+}

@@ -4,6 +4,7 @@ mod building;
 mod handover;
 mod random;
 mod ruled;
+mod runs;
 
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ const POLICY: Policy = Policy {
     stop_timeout: TIMEOUT,
     restart: Restart::OnCrash,
     exit_with_child: false,
+    runs: None,
 };
 
 fn engine() -> Engine {

@@ -49,6 +49,25 @@ impl Runner {
         actions
     }
 
+    /// Something was run, and so many times less it will be.
+    pub(in crate::engine) fn spend(&mut self) {
+        self.left = self.left.map(|left| left.saturating_sub(1));
+    }
+
+    /// Whether nothing may be run any more.
+    pub(in crate::engine) fn is_spent(&self) -> bool {
+        self.left == Some(0)
+    }
+
+    /// A build was all that this run came to. It is over if that was the last, and nothing runs.
+    pub(in crate::engine) fn ran_in_vain(&mut self, status: i32) -> Vec<Action> {
+        self.spend();
+        match self.state {
+            State::Idle { .. } | State::Retrying { .. } if self.is_spent() => self.end(status),
+            _ => Vec::new(),
+        }
+    }
+
     fn kill(&mut self, now: Instant) -> Vec<Action> {
         let mut actions = Vec::new();
         for leaving in &mut self.leaving {

@@ -13,6 +13,7 @@ impl Runner {
     pub(super) fn succeed(&mut self, now: Instant, instance: Instance) -> Vec<Action> {
         let mut actions = self.dismiss_successor(self.policy.stop_signal, now);
         let next = Up::new(instance, now, self.policy.ready_timeout);
+        self.spend();
         if let State::Up { successor, .. } = &mut self.state {
             *successor = Some(next);
             actions.push(Action::Start(instance));
