@@ -1,14 +1,11 @@
 //! What can be typed: options as they are written, each also as an environment variable.
 
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
-use clap::error::ErrorKind;
-use clap::parser::ValueSource;
-use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, ValueEnum};
+use clap::{Parser, ValueEnum};
 
 use super::browsers::Browsers;
 use super::choice::Choice;
@@ -35,8 +32,6 @@ use crate::process::{User, routing, signals};
     version,
     args_conflicts_with_subcommands = true,
     args_override_self = true,
-    override_usage = "stakeout [OPTIONS] [-- COMMAND...]\n       stakeout scan [OPTIONS] [PATH]\n       stakeout diff FILE [PATH]\n       stakeout wait [--timeout TIME] [-w PATH]...\n       stakeout config [--json | --schema] [OPTIONS] [-- COMMAND...]\n       stakeout init [--from .air.toml] [--force]",
-    after_help = EXAMPLES,
     max_term_width = 100
 )]
 pub struct Cli {
@@ -55,9 +50,6 @@ pub struct Cli {
 
     #[command(flatten)]
     pub choice: Choice,
-
-    #[command(flatten)]
-    pub control: Control,
 
     /// How changes are noticed
     #[arg(
@@ -151,7 +143,7 @@ pub struct Cli {
         value_name = "SIGNAL",
         env = "STAKEOUT_STOP_SIGNAL",
         value_parser = signals::parse,
-        help_heading = "Running"
+        help_heading = "Stopping and ending"
     )]
     pub stop_signal: Option<i32>,
 
@@ -162,7 +154,7 @@ pub struct Cli {
         env = "STAKEOUT_STOP_TIMEOUT",
         default_value = "8s",
         value_parser = duration,
-        help_heading = "Running"
+        help_heading = "Stopping and ending"
     )]
     pub stop_timeout: Duration,
 
@@ -176,13 +168,18 @@ pub struct Cli {
         env = "STAKEOUT_MAP_SIGNAL",
         value_delimiter = ',',
         value_parser = routing::parse_mapping,
-        help_heading = "Running"
+        help_heading = "Stopping and ending"
     )]
     pub map_signal: Vec<(i32, Option<i32>)>,
 
     /// When to start the program again without a change, if it ends by itself [default: on-crash,
     /// or never with --exit-with-child]
-    #[arg(long, value_name = "WHEN", env = "STAKEOUT_RESTART", help_heading = "Running")]
+    #[arg(
+        long,
+        value_name = "WHEN",
+        env = "STAKEOUT_RESTART",
+        help_heading = "Stopping and ending"
+    )]
     pub restart: Option<Restart>,
 
     /// End when the program ended and is not to be started again, with its status
@@ -190,7 +187,7 @@ pub struct Cli {
         long,
         env = "STAKEOUT_EXIT_WITH_CHILD",
         value_parser = BoolishValueParser::new(),
-        help_heading = "Running"
+        help_heading = "Stopping and ending"
     )]
     pub exit_with_child: bool,
 
@@ -199,7 +196,7 @@ pub struct Cli {
         long,
         env = "STAKEOUT_NO_WATCH",
         value_parser = BoolishValueParser::new(),
-        help_heading = "Running"
+        help_heading = "Stopping and ending"
     )]
     pub no_watch: bool,
 
@@ -212,7 +209,7 @@ pub struct Cli {
         value_name = "N",
         env = "STAKEOUT_RUNS",
         value_parser = clap::value_parser!(u32).range(1..),
-        help_heading = "Running"
+        help_heading = "Stopping and ending"
     )]
     pub runs: Option<u32>,
 
@@ -221,7 +218,7 @@ pub struct Cli {
         long,
         env = "STAKEOUT_EXIT_ON_CHANGE",
         value_parser = BoolishValueParser::new(),
-        help_heading = "Running"
+        help_heading = "Stopping and ending"
     )]
     pub exit_on_change: bool,
 
@@ -270,6 +267,9 @@ pub struct Cli {
 
     #[command(flatten)]
     pub output: Output,
+
+    #[command(flatten)]
+    pub control: Control,
 
     /// Judge larger files by their size and times alone, for example 1GiB; none reads all
     #[arg(
@@ -368,128 +368,4 @@ pub enum Input {
     Inherit,
     /// From /dev/null
     Null,
-}
-
-const EXAMPLES: &str = "\
-Examples:
-  stakeout -- python3 app.py               restart app.py when anything here changes
-  stakeout -e go,mod -- go run .           … when a .go or .mod file does
-  stakeout -w src -w conf --shell -- 'make && ./server'
-  stakeout scan                            count the files and print the tree's digest
-
-Every option for watching can be given as an environment variable, such as STAKEOUT_INTERVAL=1s;
-the command line is stronger. Lists are separated by commas there, paths by colons.
-Exit status: the program's own; 128+N when a signal N ended it; 2 for a mistake in the options;
-126 or 127 when the program cannot be executed or found; 125 when stakeout itself failed.";
-
-/// What can be typed, without the environment: the definitions of all options.
-pub fn definitions() -> clap::Command {
-    Cli::command()
-}
-
-/// What was typed, and how it came about.
-#[derive(Debug)]
-pub struct Typed {
-    pub cli: Cli,
-    pub matches: ArgMatches,
-}
-
-/// Reads what was typed, and the environment; options that are in neither have these defaults.
-///
-/// # Errors
-/// Also for `--help` and `--version`, which clap treats as such.
-pub fn parse(words: &[OsString], defaults: &[(&str, &[String])]) -> Result<Typed, clap::Error> {
-    // Compose files pass unset variables on as empty ones.
-    let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
-    let ignore_empty = |arg: clap::Arg| match arg.get_env() {
-        Some(name) if is_empty(name) => arg.env(None::<&'static str>),
-        _ => arg.hide_env_values(true),
-    };
-    let mut command = Cli::command()
-        .mut_args(ignore_empty)
-        // A digest must not depend on what a container's environment says about watching.
-        .mut_subcommands(|subcommand| match subcommand.get_name() {
-            "scan" | "wait" => subcommand.mut_args(|arg| arg.env(None::<&'static str>)),
-            _ => subcommand,
-        });
-    for (option, values) in defaults {
-        command = command.mut_arg(option, |arg| arg.default_values(values.to_vec()));
-    }
-    let matches = command.clone().try_get_matches_from(words).map_err(|e| explain(e, command))?;
-    let mut cli = Cli::from_arg_matches(&matches)?;
-    if matches.value_source("watch") == Some(ValueSource::EnvVariable) {
-        cli.watch = cli.watch.iter().flat_map(|path| split_paths(path.as_os_str())).collect();
-    }
-    if matches.value_source("env_file") == Some(ValueSource::EnvVariable) {
-        cli.env_file = cli.env_file.iter().flat_map(|path| split_paths(path.as_os_str())).collect();
-    }
-    cli.is_line =
-        cli.shell().is_some() && matches.value_source("shell") != Some(ValueSource::DefaultValue);
-    Ok(Typed { cli, matches })
-}
-
-/// Adds what people forget most often.
-fn explain(error: clap::Error, mut command: clap::Command) -> clap::Error {
-    let kind = error.kind();
-    if !matches!(kind, ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand) {
-        return error;
-    }
-    let text = error.to_string();
-    let sentence = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-    let mut lines = text.lines().map(str::trim);
-    let similar = lines.find(|line| line.starts_with("tip: a similar"));
-    let hint = similar.map_or_else(
-        || "tip: the program to run goes after `--`, as in `stakeout -- python3 app.py`".into(),
-        str::to_owned,
-    );
-    command.error(kind, format!("{sentence}\n\n  {hint}"))
-}
-
-fn split_paths(list: &OsStr) -> Vec<PathBuf> {
-    let paths = list.as_bytes().split(|&byte| byte == b':').filter(|path| !path.is_empty());
-    paths.map(|path| OsString::from_vec(path.to_vec()).into()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_definitions_are_sound() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn every_option_has_a_variable() {
-        let command = Cli::command();
-        let without = command.get_arguments().filter(|arg| {
-            let is_ours = !matches!(arg.get_id().as_str(), "help" | "version" | "command");
-            is_ours && arg.get_env().is_none_or(|name| !name.as_bytes().starts_with(b"STAKEOUT_"))
-        });
-        assert_eq!(without.map(|arg| arg.get_id().as_str()).collect::<Vec<_>>(), [""; 0]);
-    }
-
-    #[test]
-    fn the_command_is_everything_after_two_dashes() {
-        let words = ["stakeout", "-e", "rs", "--", "scan", "--list"].map(OsString::from);
-        let cli = parse(&words, &[]).unwrap().cli;
-        assert_eq!(cli.command, ["scan", "--list"]);
-        assert!(cli.subcommand.is_none());
-    }
-
-    #[test]
-    fn what_follows_an_entry_points_options_is_stronger() {
-        let words = ["stakeout", "--interval", "1s", "-w", "a", "--interval", "2s", "-w", "b"];
-        let cli = parse(&words.map(OsString::from), &[]).unwrap().cli;
-        assert_eq!(cli.interval, Some(Duration::from_secs(2)));
-        assert_eq!(cli.watch, [PathBuf::from("a"), PathBuf::from("b")]);
-    }
-
-    #[test]
-    fn a_command_without_dashes_is_explained() {
-        let error = parse(&["stakeout", "python3", "app.py"].map(OsString::from), &[]).unwrap_err();
-        assert!(error.to_string().contains("goes after `--`"), "{error}");
-        let error = parse(&["stakeout", "--intervall", "1s"].map(OsString::from), &[]).unwrap_err();
-        assert!(error.to_string().contains("--interval"), "{error}");
-    }
 }

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use clap::parser::ValueSource;
 use serde_json::{Map, Value, json};
 
-use super::args::{self, Typed};
 use super::effective::Source;
+use super::typed::{self, Typed};
 use super::{Failure, print_out};
 use crate::config::{self, Key, Options, Service, write};
 
@@ -34,7 +34,7 @@ pub struct Args {
 /// Prints it.
 pub fn config(args: &Args, words: Vec<OsString>) -> Result<u8, Failure> {
     let text = match args.schema {
-        true => pretty(&config::schema(&Options::new(args::definitions()))),
+        true => pretty(&config::schema(&Options::new(typed::definitions()))),
         false => {
             let effective = Effective::of(&without_ours(words))?;
             if let Some(warning) = effective.source.as_ref().and_then(Source::warning) {
@@ -98,10 +98,10 @@ enum From {
 
 impl Effective {
     fn of(words: &[OsString]) -> Result<Self, Failure> {
-        let typed = args::parse(words, &[]).map_err(Failure::usage)?;
+        let typed = typed::parse(words, &[]).map_err(Failure::usage)?;
         let source = Source::read(&typed.cli)?;
         let complete = |service| match &source {
-            None => args::parse(words, &[]).map_err(Failure::usage),
+            None => typed::parse(words, &[]).map_err(Failure::usage),
             Some(source) => source.complete(words, &typed, service),
         };
         let general = complete(None)?;
@@ -201,7 +201,7 @@ fn line(
 
 /// The variable that stands for a key.
 fn variable(key: &Key) -> String {
-    let definitions = args::definitions();
+    let definitions = typed::definitions();
     let definition = definitions.get_arguments().find(|arg| arg.get_id() == key.option);
     let name = definition.and_then(clap::Arg::get_env).unwrap_or_default();
     name.to_string_lossy().into_owned()

@@ -19,6 +19,9 @@ const DIFFERENT: u8 = 1;
 /// Exits with 0 if nothing did, and with 1 if anything did: for CI, that a build has left the tree
 /// clean, for example. The same files are compared that were chosen for the scan.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  stakeout scan --save before && make generate && stakeout diff before")]
 pub struct Diff {
     /// What `stakeout scan --save` has written
     pub file: PathBuf,

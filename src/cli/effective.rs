@@ -11,9 +11,10 @@ use anyhow::{Context, anyhow};
 use clap::parser::ValueSource;
 
 use super::Failure;
-use super::args::{self, Cli, Input, Typed};
+use super::args::{Cli, Input};
 use super::choice::split_list;
 use super::setup::Run;
+use super::typed::{self, Typed};
 use crate::config::air::{self, Import};
 use crate::config::{
     self, Config, Given, Language, Options, Place, Problems, Service, Setting, find,
@@ -78,7 +79,7 @@ impl Source {
         moved_from: PathBuf,
         text: String,
     ) -> Result<Self, Failure> {
-        let options = Options::new(args::definitions());
+        let options = Options::new(typed::definitions());
         let read = match find::is_air(&file) {
             true => air::import(&text, &options),
             false => config::read(&text, Language::of(&file), &options)
@@ -99,7 +100,7 @@ impl Source {
         typed: &Typed,
         service: Option<&Service>,
     ) -> Result<Typed, Failure> {
-        let options = Options::new(args::definitions());
+        let options = Options::new(typed::definitions());
         let settings = self.settings(service).filter(|setting| {
             // What was typed puts away what cannot be together with it.
             let is_against = |option: &str| options.conflict(option, setting.key.option);
@@ -113,7 +114,7 @@ impl Source {
         if self.config.services.len() > 1 && service.is_some_and(|service| !reads(service)) {
             defaults.push(("stdin", &none));
         }
-        let mut complete = args::parse(words, &defaults).map_err(Failure::usage)?;
+        let mut complete = typed::parse(words, &defaults).map_err(Failure::usage)?;
         let cli = &mut complete.cli;
         let is_typed = |option: &str| typed.options().any(|name| name == option);
         let run = service.into_iter().flat_map(|service| &service.settings);

@@ -4,12 +4,17 @@
 use clap::Args;
 use clap_complete::Shell;
 
-use super::{Failure, args, print_out};
+use super::{Failure, print_out, typed};
 
 /// Print completions for a shell.
 ///
-/// For bash: stakeout completions bash > /usr/share/bash-completion/completions/stakeout
+/// To have them in every new shell, write them where it looks for them.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stakeout completions bash >/usr/share/bash-completion/completions/stakeout
+  stakeout completions zsh >~/.zfunc/_stakeout     with fpath+=~/.zfunc before compinit
+  stakeout completions fish >~/.config/fish/completions/stakeout.fish")]
 pub struct Completions {
     /// Which shell
     pub shell: Shell,
@@ -32,7 +37,7 @@ pub fn man() -> Result<u8, Failure> {
 }
 
 fn definitions() -> clap::Command {
-    let mut definitions = args::definitions().name("stakeout");
+    let mut definitions = typed::definitions().name("stakeout");
     definitions.build();
     definitions
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 
-use super::{Failure, args};
+use super::{Failure, typed};
 use crate::config::{Options, Problems, air, detect, find, write};
 use crate::ui::text;
 
@@ -68,7 +68,7 @@ fn from_air(file: &Path) -> Result<String, Failure> {
     let shown = text::path(file);
     let text = find::text(file).with_context(|| format!("cannot read {shown}"));
     let text = text.map_err(Failure::usage)?;
-    let options = Options::new(args::definitions());
+    let options = Options::new(typed::definitions());
     let import = match air::import(&text, &options) {
         Ok(import) => import,
         Err(list) => {

@@ -11,8 +11,9 @@ use tempfile::Builder;
 
 use super::Failure;
 
-/// Copy this program to a file or into a directory, as an init container does for an image that is
-/// not built anew.
+/// Copy this program to a file or into a directory.
+///
+/// As an init container does it for an image that is not built anew.
 #[derive(Debug, Args)]
 pub struct Install {
     /// The file, or a directory for a file named stakeout

@@ -1,5 +1,6 @@
 //! The command line: what can be typed (`args`; `choice`, `on_change`, `serving`, `browsers` and
-//! `output` are parts of it), what it means (`setup`), and one file for each subcommand.
+//! `output` are parts of it), what was (`typed`), what `--help` shows (`help`), what it means
+//! (`setup`), and one file for each subcommand.
 
 mod args;
 mod browsers;
@@ -9,6 +10,7 @@ mod diff;
 mod effective;
 mod env_file;
 mod generate;
+mod help;
 mod init;
 mod install;
 mod on_change;
@@ -22,6 +24,7 @@ mod scan;
 mod serving;
 mod setup;
 mod smoke;
+mod typed;
 mod values;
 mod wait;
 
@@ -31,9 +34,10 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-pub use args::definitions;
-use args::{Subcommand, Typed};
+use args::Subcommand;
 use remote::Of;
+use typed::Typed;
+pub use typed::definitions;
 
 use crate::control::{Ask, Request};
 use crate::process::signals;
@@ -43,7 +47,7 @@ pub fn main() -> ExitCode {
     // Before anything else, so that no signal is lost.
     let blocked = signals::block();
     let words: Vec<OsString> = std::env::args_os().collect();
-    let typed = match args::parse(&words, &[]) {
+    let typed = match typed::parse(&words, &[]) {
         Ok(typed) => typed,
         Err(error) => return print(&error),
     };

@@ -18,7 +18,7 @@ pub struct OnChange {
         value_name = "CMD",
         env = "STAKEOUT_BUILD",
         value_parser = NonEmptyStringValueParser::new(),
-        help_heading = "Building"
+        help_heading = "Building and reloading"
     )]
     pub build: Vec<String>,
 
@@ -28,7 +28,7 @@ pub struct OnChange {
         value_name = "GLOB",
         env = "STAKEOUT_BUILD_OUTPUTS",
         value_parser = globs,
-        help_heading = "Building"
+        help_heading = "Building and reloading"
     )]
     pub build_outputs: Vec<String>,
 
@@ -38,7 +38,7 @@ pub struct OnChange {
         value_name = "WHAT",
         env = "STAKEOUT_ON_BUSY",
         default_value = "cancel",
-        help_heading = "Building"
+        help_heading = "Building and reloading"
     )]
     pub on_busy: OnBusy,
 
@@ -49,7 +49,7 @@ pub struct OnChange {
         env = "STAKEOUT_SIGNAL",
         value_parser = signals::parse,
         conflicts_with = "reload",
-        help_heading = "Running"
+        help_heading = "Building and reloading"
     )]
     pub signal: Option<i32>,
 
@@ -59,7 +59,7 @@ pub struct OnChange {
         value_name = "CMD",
         env = "STAKEOUT_RELOAD",
         value_parser = NonEmptyStringValueParser::new(),
-        help_heading = "Running"
+        help_heading = "Building and reloading"
     )]
     pub reload: Vec<String>,
 

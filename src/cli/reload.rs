@@ -4,10 +4,10 @@ use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt;
 
 use super::Failure;
-use super::args;
 use super::effective::Source;
 use super::run::{Options, assemble, plan, rules};
 use super::setup::{Sockets, shown, specs, timing};
+use super::typed;
 use crate::config::find;
 use crate::dispatch::Configuration;
 use crate::scan::{Scanner, reason};
@@ -81,7 +81,7 @@ impl Reload {
 
     fn read(&mut self, text: String) -> Result<Configuration, Failure> {
         let source = self.source.with(text)?;
-        let typed = args::parse(&self.words, &[]).map_err(Failure::usage)?;
+        let typed = typed::parse(&self.words, &[]).map_err(Failure::usage)?;
         let options = assemble(&self.words, &typed, Some(&source))?;
         let services = specs(&options.runs, &mut self.sockets).map_err(Failure::usage)?;
         let rules = rules(&source, &options).map_err(Failure::usage)?;

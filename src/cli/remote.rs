@@ -38,9 +38,13 @@ impl Control {
     }
 }
 
-/// How the stakeout is that watches here: whether its program is ready, what was built, what
-/// changed.
+/// Say how it is: what runs, whether it is ready, what was built, what changed.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stakeout status --check                       0 ready, 1 not, 2 no stakeout there
+  stakeout status --wait ready --timeout 60s    124 if it takes longer
+  stakeout status --json | jq .program.restarts")]
 pub struct StatusArgs {
     /// Print everything as JSON
     #[arg(long)]
@@ -72,10 +76,10 @@ pub enum Awaited {
     Ready,
 }
 
-/// Shows what stakeout has kept.
+/// Show the last lines of the last build.
 #[derive(Debug, Args)]
 pub struct Logs {
-    /// The last lines of the last build
+    /// Of the last build; there is nothing else yet
     #[arg(long, required = true)]
     pub build: bool,
 

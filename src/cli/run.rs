@@ -5,10 +5,11 @@ use std::io::ErrorKind;
 
 use anyhow::anyhow;
 
-use super::args::{self, Cli, Typed};
+use super::args::Cli;
 use super::effective::{Source, filter, is_essential, says_of};
 use super::reload::Reload;
 use super::setup::{Run, Sockets};
+use super::typed::{self, Typed};
 use super::{Failure, browsers, setup};
 use crate::config::Service;
 use crate::control::{Place, Server};
@@ -99,7 +100,7 @@ pub fn assemble(
         }])
     };
     let Some(source) = source else {
-        let read = || args::parse(words, &[]).map(|typed| typed.cli).map_err(Failure::usage);
+        let read = || typed::parse(words, &[]).map(|typed| typed.cli).map_err(Failure::usage);
         return Ok(Options { general: read()?, runs: only(read()?, None)?, of_rules: read()? });
     };
     let complete = |service| source.complete(words, typed, service).map(|typed| typed.cli);

@@ -25,6 +25,11 @@ const INCOMPLETE: u8 = 1;
 /// The digest depends on paths, contents, executable bits and link targets only, so that a host
 /// and a container can be compared.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stakeout scan                             is it the same tree on the host and in the container?
+  stakeout scan --list -e rs | head         which files count
+  stakeout scan --save before; make; stakeout diff before")]
 pub struct Scan {
     /// The directory or file to scan
     #[arg(default_value = ".")]

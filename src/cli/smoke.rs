@@ -13,7 +13,7 @@ use super::effective::Source;
 use super::run::Options;
 use super::setup::{Run, Sockets};
 use super::values::period;
-use super::{Failure, args, print_out, run, setup, write_whole};
+use super::{Failure, print_out, run, setup, typed, write_whole};
 use crate::dispatch::{Check, Checks, Dispatcher, SmokeReport};
 use crate::scan::reason;
 use crate::ui::{Log, text};
@@ -24,6 +24,10 @@ use crate::ui::{Log, text};
 /// time, or with its own if it ended too early. What variables say of the program (such as
 /// STAKEOUT_READY, STAKEOUT_BUILD or STAKEOUT_USER) holds here as well.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  stakeout smoke --ready http://127.0.0.1:8080/health \\
+    --check 'curl -fsS http://127.0.0.1:8080/' --junit smoke.xml -- ./server")]
 pub struct Smoke {
     /// What says that the program is ready; see stakeout --help
     #[arg(long, value_name = "HOW")]
@@ -68,7 +72,7 @@ pub struct Smoke {
 /// Does all that; gives the status to exit with.
 pub fn smoke(smoke: &Smoke) -> Result<u8, Failure> {
     let words = words(smoke);
-    let typed = args::parse(&words, &[]).map_err(|error| {
+    let typed = typed::parse(&words, &[]).map_err(|error| {
         let text = error.render().to_string();
         let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
         Failure::usage(anyhow!("{line}"))

@@ -20,6 +20,10 @@ use crate::watch::{Interval, Mode, Report, Timing, watch};
 ///
 /// Exits with 0 at the first change that has settled, and with 124 if none has in time.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  stakeout wait -w src --timeout 60s && make
+  while stakeout wait -e md; do make html; done")]
 pub struct Wait {
     /// A directory or file to watch [default: the working directory]; may be given several times
     #[arg(short, long, value_name = "PATH")]
