@@ -4,7 +4,7 @@
 use clap::Args;
 use clap_complete::Shell;
 
-use super::{Failure, print_out, typed};
+use super::{Failure, help, print_out, typed};
 
 /// Print completions for a shell.
 ///
@@ -31,7 +31,7 @@ pub fn completions(args: &Completions) -> Result<u8, Failure> {
 /// Prints the manual page.
 pub fn man() -> Result<u8, Failure> {
     let mut text = Vec::new();
-    clap_mangen::Man::new(definitions()).render(&mut text)?;
+    clap_mangen::Man::new(definitions().after_help(help::examples())).render(&mut text)?;
     print_out(&String::from_utf8(text)?)?;
     Ok(0)
 }

@@ -55,7 +55,7 @@ const TEMPLATE: [&str; 2] =
     ["{about-with-newline}\n{usage-heading} {usage}\n", "{all-args}{after-help}"];
 
 /// What people do with it most.
-pub const EXAMPLES: [(&str, &str); 7] = [
+const EXAMPLES: [(&str, &str); 7] = [
     ("-- python3 app.py", "restart app.py when anything here changes"),
     ("-e go,mod -- go run .", "… when a .go or .mod file does"),
     ("--build make -- ./server", "build first; what runs stays if that fails"),
@@ -67,7 +67,7 @@ pub const EXAMPLES: [(&str, &str); 7] = [
 
 const MORE: &str = "\
 Every option can be given as an environment variable, such as STAKEOUT_INTERVAL=1s (--help names
-them), and in stakeout.toml. The command line is the strongest, then the environment. Lists are
+them), most also in stakeout.toml. The command line is the strongest, then the environment. Lists are
 separated by commas in variables, paths by colons.
 
 Exit status: the program's own; 128+N when a signal N ended it; 2 for a mistake in the options;
@@ -86,10 +86,7 @@ pub fn shown(command: Command, words: &[OsString]) -> Command {
     let mut after = StyledStr::new();
     // Writing to a string does not fail.
     _ = writeln!(after, "{header}Examples:{header:#}");
-    for (words, meaning) in EXAMPLES {
-        _ = writeln!(after, "  stakeout {words:<35} {meaning}");
-    }
-    _ = write!(after, "\n{MORE}");
+    _ = write!(after, "{}\n{MORE}", examples());
     let is_short = words.iter().take_while(|word| *word != "--").any(|word| word == "-h");
     let template = TEMPLATE.join(&verbs);
     let command = command
@@ -107,6 +104,12 @@ pub fn shown(command: Command, words: &[OsString]) -> Command {
             .mut_subcommands(|verb| verb.mut_args(|arg| arg.hide_env(true))),
         false => command,
     }
+}
+
+/// What people do with it most, a line for each.
+pub fn examples() -> String {
+    let line = |(words, meaning)| format!("  stakeout {words:<35} {meaning}\n");
+    EXAMPLES.map(line).concat()
 }
 
 /// `stakeout scan|diff|wait [OPTIONS]`, a line for each topic.

@@ -21,10 +21,16 @@ pub(super) enum Key {
     Help,
 }
 
-/// What was typed. What comes as more than one byte was pasted, or is from an arrow key or the
-/// like, and means nothing.
-fn key(typed: &[u8]) -> Option<Key> {
-    let [byte] = typed else { return None };
+/// As many may be typed before they are read. More at once was pasted.
+const TYPED: usize = 3;
+
+/// What was typed. What was pasted, or begins with ESC as an arrow key does, means nothing.
+fn keys(typed: &[u8]) -> impl Iterator<Item = Key> {
+    let is_typed = typed.len() <= TYPED && !typed.contains(&b'\x1b');
+    typed.iter().filter(move |_| is_typed).filter_map(|byte| key(*byte))
+}
+
+fn key(byte: u8) -> Option<Key> {
     Some(match byte.to_ascii_lowercase() {
         b'r' => Key::Restart,
         b'b' => Key::Build,
@@ -65,7 +71,7 @@ impl Dispatcher {
     pub(super) fn take_keys(&mut self, typed: Typed) {
         match typed {
             Typed::Foreground => self.keyboard.iter_mut().for_each(Keyboard::take),
-            Typed::Bytes(bytes) => _ = key(&bytes).map(|key| self.press(key)),
+            Typed::Bytes(bytes) => keys(&bytes).for_each(|key| self.press(key)),
         }
     }
 
@@ -107,7 +113,7 @@ mod tests {
 
     #[test]
     fn each_key_is_one_byte_in_either_case() {
-        let keys = [
+        let meant = [
             ("r", Key::Restart),
             ("b", Key::Build),
             ("p", Key::Pause),
@@ -118,15 +124,16 @@ mod tests {
             ("?", Key::Help),
             ("Q", Key::Quit),
         ];
-        for (typed, expected) in keys {
-            assert_eq!(key(typed.as_bytes()), Some(expected), "{typed}");
+        for (typed, expected) in meant {
+            assert_eq!(keys(typed.as_bytes()).collect::<Vec<_>>(), [expected], "{typed}");
         }
+        assert_eq!(keys(b"pq").collect::<Vec<_>>(), [Key::Pause, Key::Quit]);
     }
 
     #[test]
     fn what_is_pasted_or_comes_from_other_keys_means_nothing() {
-        for typed in ["", "x", "\n", "\x04", "\x1b", "\x1b[A", "\x1bOP", "quit", "ü", "rr"] {
-            assert_eq!(key(typed.as_bytes()), None, "{typed:?}");
+        for typed in ["", "x", "\n", "\x04", "\x1b", "\x1b[C", "\x1bOP", "quit", "ü"] {
+            assert_eq!(keys(typed.as_bytes()).count(), 0, "{typed:?}");
         }
     }
 }

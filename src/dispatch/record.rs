@@ -30,6 +30,8 @@ pub(super) struct Record {
     /// What led to the next start.
     cause: Cause,
     timeline: Timeline,
+    /// When the change was made, or noticed, that what runs was started for, if it was for one.
+    pub(super) started_for: Option<Instant>,
 }
 
 /// How long a change took to be noticed, if that is known, and to settle, and a time after which
@@ -111,9 +113,11 @@ impl Record {
             self.recent.pop_front();
         }
         self.recent.push_back(timeline.start(generation, cause));
+        self.started_for = None;
         match cause {
             Cause::Begin => {}
             Cause::Change => {
+                self.started_for = timeline.changed;
                 self.restarts.by_change += 1;
                 return timeline;
             }
@@ -177,7 +181,11 @@ impl Record {
             _ => return,
         };
         *count += 1;
-        self.timeline.build = Some(took);
+        match result {
+            // The next change begins anew.
+            BuildResult::Failed => self.timeline = Timeline::default(),
+            BuildResult::Done | BuildResult::Cancelled => self.timeline.build = Some(took),
+        }
         let (mut failure, mut step, mut output) = (None, None, Vec::new());
         if let Some(failed) = failed {
             (failure, step, output) = (Some(failed.how), Some(failed.command), failed.output);

@@ -1,7 +1,7 @@
 //! What is said of a service, one line for each thing that happened.
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Shared;
 use super::asked::state;
@@ -22,6 +22,11 @@ impl Service {
     /// The line for an event, if it deserves one.
     pub(super) fn say(&mut self, event: Event, shared: &Shared) {
         let line = match event {
+            Event::Started(instance) if !self.is_step(instance) => {
+                let took = self.started.map_or(Duration::ZERO, |started| started.elapsed());
+                let line = format!("executed after {}", text::duration(took));
+                Line::detail(Kind::Started, line).with_ms("took_ms", took)
+            }
             Event::NotStarted(instance, why) if !self.is_step(instance) => {
                 let name = self.spec.program.as_ref().map_or("".as_ref(), Program::name);
                 let line = program::not_started(Path::new(name), why);
@@ -58,9 +63,14 @@ impl Service {
         };
         let left = shared.children.alive(instance).map_or(0, |alive| alive.len());
         let command = text::command(&self.spec.command);
-        let line = program::ended(&command, exit, left, outlook);
-        self.record.trouble = Some(line.clone());
-        let line = Line::new(level, Kind::Exited, line);
+        let words = program::ended(&command, exit, left, outlook);
+        self.record.trouble = Some(words.clone());
+        let words = match (level, exit) {
+            (Level::Problem, Exit::Signal(_)) => format!("CRASHED: {words}"),
+            (Level::Problem, Exit::Code(_)) => format!("FAILED: {words}"),
+            _ => words,
+        };
+        let line = Line::new(level, Kind::Exited, words);
         self.log(line.with("exit", program::exit(exit)), shared);
     }
 
@@ -139,10 +149,9 @@ impl Service {
                 let line = format!("{what} is stopped after {}", text::duration(took));
                 Line::event(Kind::BuildCancelled, line).with_ms("took_ms", took)
             }
-            Note::Ready { took, .. } => {
-                let line = format!("ready after {}", text::duration(took));
-                Line::event(Kind::Ready, line).with_ms("took_ms", took)
-            }
+            Note::Ready { took, .. } => self
+                .since_change(Kind::Ready, format!("ready after {}", text::duration(took)))
+                .with_ms("took_ms", took),
             Note::NotReady { .. } if self.smoke.is_some() => {
                 Line::problem(Kind::NotReady, "NOT READY in time (--timeout)")
             }
@@ -157,7 +166,7 @@ impl Service {
             Note::HandedOver { took, .. } => {
                 let after = text::duration(took);
                 let line = format!("ready after {after}; stopping the one before");
-                Line::event(Kind::HandedOver, line).with_ms("took_ms", took)
+                self.since_change(Kind::HandedOver, line).with_ms("took_ms", took)
             }
             Note::HandoverFailed { failure, .. } => {
                 let how = match &self.spec.program {
@@ -172,6 +181,18 @@ impl Service {
             }
         };
         self.log(line, shared);
+    }
+
+    /// A line that also says how long it took since the change that led to it, if one did.
+    fn since_change(&self, kind: Kind, words: String) -> Line {
+        match self.record.started_for {
+            None => Line::event(kind, words),
+            Some(changed) => {
+                let took = changed.elapsed();
+                let line = format!("{words}, {} after the change", text::duration(took));
+                Line::event(kind, line).with_ms("since_change_ms", took)
+            }
+        }
     }
 
     /// Says which paths change after every start, or every build: these lead to the next for ever.

@@ -8,7 +8,7 @@ use crate::process::signals;
 use crate::scan::Trouble;
 use crate::tree::Change;
 use crate::ui::{Kind, Level, Line, as_json, describe, text};
-use crate::watch::{Interval, Report, SAFETY_NET, TrustVerdict};
+use crate::watch::{Interval, Mode, Report, SAFETY_NET, Timing, TrustVerdict};
 
 impl Dispatcher {
     /// The line for what the watcher says, if it deserves one.
@@ -75,17 +75,12 @@ impl Dispatcher {
     }
 
     fn say_watching(&self, entries: usize, took: Duration) {
-        let pace = match self.timing.interval {
-            Interval::Budget(thousandths) => {
-                format!("as often as {} % of one core allows", f64::from(thousandths) / 10.0)
-            }
-            Interval::Fixed(interval) => format!("every {}", text::duration(interval)),
-        };
         let mut line = format!(
-            "version {}, watching {} ({}), looking {pace}",
+            "version {}, watching {} ({}), looking {}",
             env!("CARGO_PKG_VERSION"),
             self.board.roots.join(", "),
             text::count(entries, "file"),
+            pace(self.timing),
         );
         if self.services.iter().any(|it| it.spec.policy.postpone && it.spec.program.is_some()) {
             line += "; the program starts after the first change";
@@ -175,6 +170,22 @@ impl Dispatcher {
         };
         let line = Line::new(level, Kind::Suspended, line).with("signal", signals::name(signal));
         self.shared.log.write(line);
+    }
+}
+
+/// When is looked, and why then.
+fn pace(timing: Timing) -> String {
+    let pace = match (timing.mode, timing.interval) {
+        (Mode::Native, Interval::Budget(_)) => format!("every {}", text::duration(SAFETY_NET)),
+        (_, Interval::Fixed(interval)) => format!("every {}", text::duration(interval)),
+        (_, Interval::Budget(thousandths)) => {
+            format!("as often as {} % of one core allows", f64::from(thousandths) / 10.0)
+        }
+    };
+    match timing.mode {
+        Mode::Poll => format!("{pace}, without events (--mode poll)"),
+        Mode::Auto => format!("where events tell, and {pace}"),
+        Mode::Native => format!("where events tell, and {pace} (--mode native)"),
     }
 }
 

@@ -101,6 +101,8 @@ kinds! {
     BuildCancelled = "build_cancelled",
     /// The program is started.
     Starting = "starting",
+    /// It was executed.
+    Started = "started",
     /// It waits for what it depends on.
     Waiting = "waiting",
     /// It could not be.

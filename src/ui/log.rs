@@ -123,7 +123,7 @@ impl Log {
             && self.shows(Level::Event)
             && std::env::var_os("TERM").is_none_or(|terminal| terminal != "dumb");
         let words: Words = Box::new(words);
-        let drawing = is_shown.then(|| Drawing::new(self.style.prefix(), words));
+        let drawing = is_shown.then(|| Drawing::new(self.style.prefix(Level::Event), words));
         let is_sent = drawing.is_some_and(|it| self.lines.try_send(Job::Show(it)).is_ok());
         Progress::new(is_sent.then(|| self.lines.clone()))
     }

@@ -49,10 +49,11 @@ impl Style {
         self == Self::Json
     }
 
-    /// What our lines begin with.
-    pub(super) fn prefix(self) -> String {
+    /// What our lines begin with; at the left edge one sees that something is wrong.
+    pub(super) fn prefix(self, level: Level) -> String {
+        let colours = if level == Level::Problem { WRONG } else { OURS };
         match self {
-            Self::Human { colour: true, .. } => format!("{OURS}stakeout:{OURS:#}"),
+            Self::Human { colour: true, .. } => format!("{colours}stakeout:{colours:#}"),
             _ => "stakeout:".to_owned(),
         }
     }
@@ -84,7 +85,7 @@ impl Style {
                     words += &paint(of_service(line.service.as_deref()), &format!("{prefix} |"));
                     return format!("{words} {}\n", line.text);
                 }
-                words += &self.prefix();
+                words += &self.prefix(line.level);
                 if let Some(service) = &line.service {
                     words += " ";
                     words += &paint(of_service(Some(service)), &format!("{service}:"));
@@ -177,7 +178,10 @@ mod tests {
         assert_eq!(line, "1970-01-01T00:00:01.234Z stakeout: built in 1.5s\n");
         let coloured = Style::Human { colour: true, time: false };
         let line = coloured.render(&Line::problem(Kind::Hung, "hung"), UNIX_EPOCH);
-        assert_eq!(line, "\u{1b}[36mstakeout:\u{1b}[0m \u{1b}[1m\u{1b}[31mhung\u{1b}[0m\n");
+        assert_eq!(
+            line,
+            "\u{1b}[1m\u{1b}[31mstakeout:\u{1b}[0m \u{1b}[1m\u{1b}[31mhung\u{1b}[0m\n"
+        );
     }
 
     #[test]

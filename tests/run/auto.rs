@@ -353,7 +353,7 @@ fn who_insists_on_events_has_a_safety_net_all_the_same() {
     fs::write(format!("{seen}/a"), "six").unwrap();
     session.wait_for("shows six");
     session.terminate();
-    assert_eq!(session.seen("event"), 0, "{}", session.output());
+    assert_eq!(session.seen("an event"), 0, "{}", session.output());
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod descendants;
 mod ending;
 mod git;
 mod go;
+mod golden;
 mod identity;
 mod inits;
 mod keys;
