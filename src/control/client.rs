@@ -31,6 +31,9 @@ pub enum NoAnswer {
     /// It is of another user's, who may tell us anything.
     #[error("the control socket {} is another user's", .0.display())]
     Foreign(PathBuf),
+    /// It takes too long.
+    #[error("stakeout did not answer within 5s; is it stopped, or asked by many at once?")]
+    Late,
     /// It broke off.
     #[error("stakeout did not answer: {0}")]
     Broken(String),
@@ -45,7 +48,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// When there is none, or no answer.
 pub fn ask(place: &Place, request: &Request) -> Result<Answer, NoAnswer> {
     let stream = connect(place)?;
-    exchange(stream, request).map_err(|error| NoAnswer::Broken(crate::scan::reason(&error)))
+    exchange(stream, request).map_err(|error| match error.kind() {
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => NoAnswer::Late,
+        _ => NoAnswer::Broken(crate::scan::reason(&error)),
+    })
 }
 
 fn connect(place: &Place) -> Result<UnixStream, NoAnswer> {

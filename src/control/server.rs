@@ -1,14 +1,14 @@
 //! The side that answers: takes connections, and passes each request on to the main thread.
 
 use std::fs::{self, DirBuilder, File, Permissions};
-use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::net::sockopt::socket_peercred;
@@ -36,8 +36,14 @@ pub struct Server {
 /// How long a client may take to ask, and to read the answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// The same where others wait: who comes then has waited as well, and could have asked meanwhile.
+const IMPATIENCE: Duration = Duration::from_millis(100);
+
+/// For so long after one had to wait.
+const CROWDED: Duration = Duration::from_secs(1);
+
 /// The longest request.
-const LONGEST: u64 = 4096;
+const LONGEST: usize = 4096;
 
 /// Clients at once; more wait in the kernel's queue.
 const CLIENTS: usize = 64;
@@ -78,10 +84,10 @@ impl Server {
                     thread::sleep(Duration::from_millis(100));
                     continue;
                 };
-                let (send, seat) = (Arc::clone(&send), Seats::take(&seats));
+                let (send, (seat, patience)) = (Arc::clone(&send), Seats::take(&seats));
                 // A client that cannot be served sees its connection closed.
                 _ = thread::Builder::new().name("client".into()).spawn(move || {
-                    _ = answer(stream, &*send);
+                    _ = answer(stream, patience, &*send);
                     drop(seat);
                 });
             }
@@ -102,18 +108,30 @@ impl Drop for Server {
 /// Counts the clients that are served.
 #[derive(Debug, Default)]
 struct Seats {
-    taken: Mutex<usize>,
+    taken: Mutex<Taken>,
     left: Condvar,
 }
 
+#[derive(Debug, Default)]
+struct Taken {
+    count: usize,
+    /// When somebody had to wait last.
+    crowded: Option<Instant>,
+}
+
 impl Seats {
-    /// Waits until one is free.
-    fn take(seats: &Arc<Self>) -> Seat {
+    /// Waits until one is free; says how long who takes it may take to ask.
+    fn take(seats: &Arc<Self>) -> (Seat, Duration) {
         let taken = seats.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_full = |taken: &mut usize| *taken >= CLIENTS;
-        let taken = seats.left.wait_while(taken, is_full);
-        *taken.unwrap_or_else(PoisonError::into_inner) += 1;
-        Seat(Arc::clone(seats))
+        let had_to_wait = taken.count >= CLIENTS;
+        let taken = seats.left.wait_while(taken, |taken| taken.count >= CLIENTS);
+        let mut taken = taken.unwrap_or_else(PoisonError::into_inner);
+        if had_to_wait {
+            taken.crowded = Some(Instant::now());
+        }
+        let is_crowded = taken.crowded.is_some_and(|since| since.elapsed() < CROWDED);
+        taken.count += 1;
+        (Seat(Arc::clone(seats)), if is_crowded { IMPATIENCE } else { PATIENCE })
     }
 }
 
@@ -122,7 +140,7 @@ struct Seat(Arc<Seats>);
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        *self.0.taken.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        self.0.taken.lock().unwrap_or_else(PoisonError::into_inner).count -= 1;
         self.0.left.notify_one();
     }
 }
@@ -172,21 +190,24 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
 }
 
 /// Answers one client's requests, line by line.
-fn answer(stream: UnixStream, send: &impl Fn(Call) -> bool) -> io::Result<()> {
+fn answer(
+    stream: UnixStream,
+    mut patience: Duration,
+    send: &impl Fn(Call) -> bool,
+) -> io::Result<()> {
     let peer = socket_peercred(&stream)?;
     if peer.uid != geteuid() && !peer.uid.is_root() {
         return Ok(());
     }
-    stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut writer = stream;
     loop {
-        let mut line = Vec::new();
-        (&mut reader).take(LONGEST).read_until(b'\n', &mut line)?;
+        let line = line(&mut reader, Instant::now() + patience)?;
         if line.is_empty() {
             return Ok(());
         }
+        patience = PATIENCE;
         let answer = match serde_json::from_slice(&line) {
             Ok(request) => {
                 let (answer, answers) = mpsc::sync_channel(1);
@@ -203,6 +224,27 @@ fn answer(stream: UnixStream, send: &impl Fn(Call) -> bool) -> io::Result<()> {
         writer.write_all(&text)?;
         if matches!(answer, Answer::Refused(_)) && !line.ends_with(b"\n") {
             return Ok(());
+        }
+    }
+}
+
+/// Reads a line, or as much as is the longest; all of it has to be there by then.
+fn line(reader: &mut BufReader<UnixStream>, until: Instant) -> io::Result<Vec<u8>> {
+    let mut line = Vec::new();
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        reader.get_ref().set_read_timeout(Some(left))?;
+        let found = reader.fill_buf()?;
+        let end = found.iter().position(|byte| *byte == b'\n').map(|end| end + 1);
+        let most = end.unwrap_or(found.len()).min(LONGEST - line.len());
+        let is_over = found.is_empty() || end == Some(most) || line.len() + most == LONGEST;
+        line.extend(&found[..most]);
+        reader.consume(most);
+        if is_over {
+            return Ok(line);
         }
     }
 }

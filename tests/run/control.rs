@@ -356,6 +356,35 @@ fn a_hundred_clients_at_once_are_answered() {
 }
 
 #[test]
+fn clients_that_hold_their_seats_do_not_keep_others_out_for_long() {
+    let (tree, place) = (Tree::new(&[]), Tree::new(&[]));
+    let mut session = started(&tree, &place, &[]);
+    session.wait_for("runs 42 as");
+    let connect = || UnixStream::connect(socket(&place)).unwrap();
+    // More than there are seats say nothing at all, and as many never come to an end.
+    let silent: Vec<_> = (0..80).map(|_| connect()).collect();
+    let slow: Vec<_> = (0..80).map(|_| connect()).collect();
+    let drip = thread::spawn(move || {
+        // Until each is cut off.
+        for mut client in slow.iter().cycle() {
+            thread::sleep(std::time::Duration::from_millis(1));
+            if client.write_all(b"x").is_err() {
+                return slow;
+            }
+        }
+        slow
+    });
+    let (code, text) = ask(&tree, &place, &["status", "--wait", "ready", "--timeout", "60s"]);
+    assert_eq!(code, Some(0), "{text}");
+    // Nobody reads what these were answered.
+    let mut deaf = connect();
+    deaf.set_nonblocking(true).unwrap();
+    while deaf.write(b"{\"ask\":\"status\"}\n").is_ok() {}
+    assert_eq!(ask(&tree, &place, &["status", "--check"]).0, Some(0));
+    drop((silent, drip.join()));
+}
+
+#[test]
 fn each_field_of_the_status_is_documented() {
     let (tree, place) = (Tree::new(&[("a", "one")]), Tree::new(&[]));
     let mut session = started(&tree, &place, &["--build", "true"]);
