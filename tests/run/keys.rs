@@ -40,17 +40,14 @@ fn is_restored(keyboard: &Keyboard) -> bool {
 fn each_key_does_what_the_help_says() {
     let tree = Tree::new(&[("a", "one")]);
     let (mut session, mut keyboard) = run(&tree, &["--stdin", "null"], PROGRAM);
-    session.wait_for("press h for help");
-    session.wait_for("runs 42 with one");
-    session.wait_until_settled();
+    // stakeout and the program write each by themselves.
+    session.wait_for_all(&["press h for help", "runs 42 with one", "all files were read once"]);
     keyboard.type_in("h");
     session.wait_for("r restart, b do what a change leads to");
     keyboard.type_in("r");
-    session.wait_for("asked to restart");
-    session.wait_for("runs 42");
+    session.wait_for_all(&["asked to restart", "runs 42"]);
     keyboard.type_in("b");
-    session.wait_for("asked for what a change leads to");
-    session.wait_for("runs 42");
+    session.wait_for_all(&["asked for what a change leads to", "runs 42"]);
     keyboard.type_in("p");
     session.wait_for("paused: changes wait");
     tree.write("a", "two");
@@ -59,8 +56,7 @@ fn each_key_does_what_the_help_says() {
     assert!(session.wait_for("state ").contains(", paused (generation 1)"));
     session.wait_for("restarts  0 by changes, 0 by failures, 2 by request");
     keyboard.type_in("p");
-    session.wait_for("resumed");
-    session.wait_for("runs 42 with two");
+    session.wait_for_all(&["resumed", "runs 42 with two"]);
     keyboard.type_in("c");
     // Two at once would be taken for pasted, and the screen's clearing ends no line.
     let mut keys = ["c", "?"].iter().cycle();
@@ -213,8 +209,7 @@ fn ctrl_z_gives_the_shell_its_terminal_back_and_fg_takes_it_again() {
     }
     eventually("the keys", || is_taken(&keyboard));
     keyboard.type_in("r");
-    session.wait_for("asked to restart");
-    session.wait_for("runs 42");
+    session.wait_for_all(&["asked to restart", "runs 42"]);
     keyboard.type_in("q");
     session.wait_for("status 143");
     keyboard.type_in("stty -a\n");
