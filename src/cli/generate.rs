@@ -1,7 +1,7 @@
 //! `stakeout completions` and `stakeout man`: what shells and man(1) read, from the definitions of
 //! all options.
 
-use clap::Args;
+use clap::{Args, Command};
 use clap_complete::Shell;
 
 use super::{Failure, help, print_out, typed};
@@ -30,13 +30,51 @@ pub fn completions(args: &Completions) -> Result<u8, Failure> {
 
 /// Prints the manual page.
 pub fn man() -> Result<u8, Failure> {
+    let definitions = definitions();
     let mut text = Vec::new();
-    clap_mangen::Man::new(definitions().after_help(help::examples())).render(&mut text)?;
+    let man = clap_mangen::Man::new(definitions.clone());
+    man.render_title(&mut text)?;
+    man.render_name_section(&mut text)?;
+    man.render_synopsis_section(&mut text)?;
+    man.render_description_section(&mut text)?;
+    text.extend(verbs(&definitions).into_bytes());
+    man.render_options_section(&mut text)?;
+    let more = format!(".SH EXAMPLES\n.nf\n{}.fi\n.SH NOTES\n", roff(&help::examples()));
+    text.extend(more.into_bytes());
+    text.extend(roff(help::MORE).replace("\n\n", "\n.PP\n").into_bytes());
+    text.push(b'\n');
     print_out(&String::from_utf8(text)?)?;
     Ok(0)
 }
 
-fn definitions() -> clap::Command {
+/// The verbs by topic, each with its usage. All of their options are in their own `--help`.
+fn verbs(definitions: &Command) -> String {
+    let mut text = ".SH VERBS\n\\fBstakeout VERB \\-\\-help\\fR tells more of each.\n".to_owned();
+    for (topic, verbs) in help::topics(definitions) {
+        text += &format!(".SS {}\n", roff(topic));
+        for verb in verbs {
+            let mut verb = verb.clone();
+            let usage = verb.render_usage().to_string();
+            let usage = usage.trim_start_matches("Usage: ");
+            let about = verb.get_about().map(ToString::to_string).unwrap_or_default();
+            text += &format!(".TP\n\\fB{}\\fR\n{}\n", roff(usage), roff(&about));
+        }
+    }
+    text
+}
+
+/// Text in the language of man(1): with plain hyphens, and nothing that it would take for itself.
+fn roff(text: &str) -> String {
+    let text = text.replace('\\', "\\e").replace('-', "\\-");
+    let lines = text.lines().map(|line| match line.starts_with(['.', '\'']) {
+        true => format!("\\&{line}"),
+        false => line.to_owned(),
+    });
+    let lines = lines.collect::<Vec<_>>().join("\n");
+    if text.ends_with('\n') { lines + "\n" } else { lines }
+}
+
+fn definitions() -> Command {
     let mut definitions = typed::definitions().name("stakeout");
     definitions.build();
     definitions

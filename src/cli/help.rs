@@ -65,7 +65,8 @@ const EXAMPLES: [(&str, &str); 7] = [
     ("status --check", "is it ready? for HEALTHCHECK"),
 ];
 
-const MORE: &str = "\
+/// What holds for all of it.
+pub const MORE: &str = "\
 Every option can be given as an environment variable, such as STAKEOUT_INTERVAL=1s (--help names
 them), most also in stakeout.toml. The command line is the strongest, then the environment. Lists are
 separated by commas in variables, paths by colons.
@@ -137,7 +138,8 @@ fn verbs(command: &Command) -> String {
     text + "\n"
 }
 
-fn topics(command: &Command) -> Vec<(&'static str, Vec<&Command>)> {
+/// The verbs by topic.
+pub fn topics(command: &Command) -> Vec<(&'static str, Vec<&Command>)> {
     let is_known = |name: &str| TOPICS.iter().any(|(_, names)| names.contains(&name));
     let last = TOPICS.len() - 1;
     let topics = TOPICS.iter().enumerate().map(|(number, (topic, names))| {

@@ -115,6 +115,66 @@ fn what_is_no_scan_is_named() {
     assert!(text.contains("cannot write the scan to /proc/scan"), "{text}");
 }
 
+fn skip(what: &str, tool: &str) {
+    assert!(std::env::var_os("CI_ALL_TESTS").is_none(), "no {tool} here");
+    eprintln!("skipped: {what}: needs {tool}");
+}
+
+#[test]
+fn bash_completes_verbs_options_and_values() {
+    let tree = Tree::new(&[]);
+    let script = r#"
+        source <("$0" completions bash)
+        complete -p stakeout
+        try() {
+            COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
+            _stakeout stakeout "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+            echo "${COMPREPLY[*]}"
+        }
+        try stakeout re
+        try stakeout --inter
+        try stakeout status --wa
+        try stakeout --mode """#;
+    let mut command = Command::new("bash");
+    command.args(["-c", script, env!("CARGO_BIN_EXE_stakeout")]).current_dir(tree.path(""));
+    let output = command.output().expect("bash");
+    let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[0].ends_with("-F _stakeout stakeout"), "{text}");
+    assert_eq!(
+        lines[1..],
+        ["restart resume", "--interval", "--wait", "auto poll native"],
+        "{text}"
+    );
+}
+
+#[test]
+fn the_manual_is_one_that_man_can_show() {
+    let tree = Tree::new(&[]);
+    let (code, text) = ask(&tree, &["man"]);
+    assert_eq!(code, Some(0), "{text}");
+    tree.write("stakeout.1", &text);
+    let mut command = Command::new("mandoc");
+    command.args(["-T", "utf8", "-W", "error"]).arg(tree.path("stakeout.1"));
+    let Ok(output) = command.output() else { return skip("the manual", "mandoc") };
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && errors.is_empty(), "{errors}");
+    // Bold is written twice over.
+    let shown = String::from_utf8(output.stdout).unwrap();
+    let mut plain = String::new();
+    for character in shown.chars() {
+        match character {
+            '\u{8}' => _ = plain.pop(),
+            character => plain.push(character),
+        }
+    }
+    for text in
+        ["stakeout smoke [OPTIONS] --check", "STAKEOUT_INTERVAL", "Exit status: the program"]
+    {
+        assert!(plain.contains(text), "{text}: {plain}");
+    }
+}
+
 #[test]
 fn shells_can_read_their_completions() {
     let tree = Tree::new(&[]);
@@ -127,7 +187,7 @@ fn shells_can_read_their_completions() {
         command.args(check).arg(tree.path("completions")).stdin(Stdio::null());
         match command.output() {
             Ok(output) => assert!(output.status.success(), "{shell}: {output:?}"),
-            Err(_) if shell != "bash" => println!("skipped: no {shell} here"),
+            Err(_) if shell != "bash" => skip(&format!("{shell}'s completions"), shell),
             Err(error) => panic!("{error}"),
         }
     }
