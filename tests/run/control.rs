@@ -385,6 +385,32 @@ fn clients_that_hold_their_seats_do_not_keep_others_out_for_long() {
 }
 
 #[test]
+fn in_a_read_only_container_the_socket_is_where_something_can_be_written() {
+    if !geteuid().is_root() {
+        assert!(std::env::var_os("CI_ALL_TESTS").is_none(), "not root");
+        return eprintln!("skipped: in_a_read_only_container: needs root");
+    }
+    let tree = Tree::new(&[]);
+    let mut inner = tree.stakeout();
+    inner.args(["--no-watch", "-v", "--", "sleep", "1000"]);
+    let script = "for place in /run /tmp; do mount -t tmpfs -o ro none $place; done
+        mount -t tmpfs none /dev/shm
+        \"$@\" & pid=$!
+        \"$1\" status --wait ready --timeout 60s; echo status $?
+        kill -KILL $pid; wait $pid; \"$1\" status --check; echo status $?
+        \"$@\" & \"$1\" status --wait ready --timeout 60s; echo again $?; \"$1\" stop; wait";
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", script, "sh"]).arg(inner.get_program());
+    command.args(inner.get_args()).current_dir(tree.path("")).env_remove("XDG_RUNTIME_DIR");
+    let mut session = Session::start(command);
+    session.wait();
+    let output = session.output();
+    for line in ["taking requests at /dev/shm/stakeout-0/", "status 0", "status 2", "again 0"] {
+        assert!(output.contains(line), "{line}: {output}");
+    }
+}
+
+#[test]
 fn each_field_of_the_status_is_documented() {
     let (tree, place) = (Tree::new(&[("a", "one")]), Tree::new(&[]));
     let mut session = started(&tree, &place, &["--build", "true"]);

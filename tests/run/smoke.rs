@@ -1,6 +1,7 @@
 //! `stakeout smoke`: what it runs, when it gives up, and which status it ends with.
 
 use std::fs;
+use std::process::Command;
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -147,4 +148,35 @@ fn what_is_missing_is_said() {
     assert_eq!(status, Some(2));
     assert!(output.contains("says nothing of readiness"), "{output}");
     assert_eq!(smoke(&tree, &["--ready", "exec:true"], "true").0, Some(2));
+}
+
+#[test]
+fn a_program_that_crashes_gives_the_status_of_its_signal() {
+    let tree = Tree::new(&[]);
+    let options = ["--ready", "exec:false", "--check", "true"];
+    let (status, output) = smoke(&tree, &options, "echo last words; kill -SEGV $$");
+    assert_eq!(status, Some(128 + 11), "{output}");
+    assert!(output.contains("  last words"), "{output}");
+    // Once is enough: nothing is started again.
+    assert_eq!(output.matches("starting sh").count(), 1, "{output}");
+}
+
+#[test]
+fn the_reports_can_be_read_whatever_was_written() {
+    let tree = Tree::new(&[]);
+    let odd = r#"printf '\000\001\033[31m\377\376 ]]> <&"\047 \357\277\277 \302\205\r\n'"#;
+    let report = tree.path("report.xml");
+    let more = ["--check", odd, "--check", "exit 1 # <&\"", "--json", "-q", "--junit"];
+    let options = [&UP[..], &more, &[report.to_str().unwrap()]].concat();
+    let (status, output) = smoke(&tree, &options, &format!("{odd}; {SERVER}"));
+    assert_eq!(status, Some(1), "{output}");
+    let line = output.lines().find(|line| line.starts_with('{')).expect("JSON");
+    let json: Value = serde_json::from_str(line).expect("JSON");
+    let written = json["checks"][0]["output"][0].as_str().expect("text");
+    assert!(written.contains("]]> <&\"' "), "{written:?}");
+    let parse = r#"import sys, xml.etree.ElementTree as x; s = x.parse(sys.argv[1]).getroot()
+print(s.tag, len(s), s.get('failures'), s[1][0].tag, ']]> <&"' in s[1][0].text)"#;
+    let parsed = Command::new("python3").args(["-c", parse]).arg(report).output().unwrap();
+    let text = String::from_utf8([parsed.stdout, parsed.stderr].concat()).unwrap();
+    assert_eq!(text, "testsuite 3 1 system-out True\n");
 }
