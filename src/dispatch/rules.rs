@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::Shared;
 use super::record::Noticed;
 use super::service::Spec;
-use super::services::{Member, Services};
+use super::services::{Ending, Member, Services};
 use crate::config::Kind;
 use crate::engine::{Event, OnChange};
 use crate::process::signals;
@@ -155,6 +155,19 @@ impl Services {
         }
         self.advance(shared);
         is_seen
+    }
+
+    /// Something has changed, which is the end of all, unless changes wait.
+    pub(super) fn end_with_change(&mut self, shared: &mut Shared) {
+        let is_paused = self.iter().any(|service| service.engine.is_paused());
+        self.has_end_waiting = is_paused;
+        if is_paused {
+            return;
+        }
+        let line = "ending with this change (--exit-on-change)";
+        shared.log.write(Line::event(Said::Asked, line).with("request", "exit_on_change"));
+        self.verdict = Some(0);
+        self.end(Ending::Request, shared);
     }
 
     /// Whether these changes are any service's, or a rule has them do something.

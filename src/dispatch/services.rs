@@ -35,8 +35,9 @@ pub(super) struct Services {
     pub(super) has_end_waiting: bool,
     /// What asked all of them to end.
     pub(super) ending: Option<Ending>,
-    /// The status to end with, if a service that all others depend on has ended.
-    verdict: Option<i32>,
+    /// The status to end with, if a service that all others depend on has ended, or a change was the
+    /// end.
+    pub(super) verdict: Option<i32>,
 }
 
 /// A service among others.
@@ -186,19 +187,6 @@ impl Services {
         self.advance(shared);
     }
 
-    /// Something has changed, which is the end of all, unless changes wait.
-    pub(super) fn end_with_change(&mut self, shared: &mut Shared) {
-        let is_paused = self.iter().any(|service| service.engine.is_paused());
-        self.has_end_waiting = is_paused;
-        if is_paused {
-            return;
-        }
-        let line = "ending with this change (--exit-on-change)";
-        shared.log.write(Line::event(Kind::Asked, line).with("request", "exit_on_change"));
-        self.verdict = Some(0);
-        self.end(Ending::Request, shared);
-    }
-
     /// Why a service cannot do what is asked for, if it cannot.
     pub(super) fn refusal(&self, request: Request, which: usize) -> Option<String> {
         let member = &self.members[which];
@@ -238,7 +226,7 @@ impl Services {
 
     /// Asks all to end, each when nothing depends on it any more. Who asks a second time does not
     /// want to wait for that.
-    fn end(&mut self, ending: Ending, shared: &mut Shared) {
+    pub(super) fn end(&mut self, ending: Ending, shared: &mut Shared) {
         let now = Instant::now();
         let is_told_again =
             |it: &Member| it.is_ending && it.service.engine.was_just_interrupted(now);

@@ -85,6 +85,9 @@ impl Dispatcher {
         if self.services.iter().any(|it| it.spec.policy.postpone && it.spec.program.is_some()) {
             line += "; the program starts after the first change";
         }
+        if self.services.iter().all(|it| it.spec.program.is_none() && it.spec.steps.is_empty()) {
+            line += "; without a program, changes are only shown";
+        }
         let line = Line::event(Kind::Watching, line)
             .with("version", env!("CARGO_PKG_VERSION"))
             .with("roots", self.board.roots.clone())
@@ -156,6 +159,11 @@ impl Dispatcher {
 
     pub(super) fn say_stopped(&self, signal: i32) {
         let (level, line) = match signal {
+            libc::SIGTTIN | libc::SIGTTOU if self.keyboard.is_some() => (
+                Level::Problem,
+                "the program is stopped since it wants to use the terminal itself, where stakeout \
+                 reads keys; use --no-keys, and not --stdin null",
+            ),
             libc::SIGTTIN => (
                 Level::Problem,
                 "the program is stopped since it wants to read from the terminal in the \

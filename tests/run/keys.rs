@@ -165,7 +165,7 @@ fn a_program_that_crashes_takes_no_keys_with_it() {
     let (mut session, mut keyboard) =
         run(&tree, &["--stdin", "null", "--restart", "never"], script);
     // In the background, it may not set modes: it is stopped for that, and here does not wait.
-    session.wait_for("background");
+    session.wait_for("use --no-keys");
     assert!(is_taken(&keyboard));
     keyboard.type_in("q");
     session.wait();

@@ -133,6 +133,24 @@ fn noticing_is_measured_where_the_clock_is_ours() {
     assert!(of(&events(&session), "starting")[1]["detect_ms"].is_null());
 }
 
+#[test]
+fn what_keys_ask_for_is_told_as_json_as_well() {
+    let tree = Tree::new(&[]);
+    let mut command = tree.stakeout();
+    command.args(["--log-format", "json", "--keys", "--", "sleep", "1000"]);
+    let (mut session, mut keyboard) = Session::at_terminal(&command);
+    session.wait_for(r#""to":"ready""#);
+    keyboard.type_in("s");
+    session.wait_for(r#""event":"status""#);
+    keyboard.type_in("h");
+    session.wait_for("r restart");
+    keyboard.type_in("q");
+    session.wait();
+    let events = events(&session);
+    assert_eq!(of(&events, "status")[0]["status"]["state"], "ready");
+    assert_eq!(of(&events, "keys").len(), 2);
+}
+
 fn coloured(tree: &Tree, options: &[&str], variables: &[(&str, &str)]) -> String {
     let mut command: Command = tree.stakeout();
     for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
