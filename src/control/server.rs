@@ -31,6 +31,7 @@ pub struct Server {
     listener: UnixListener,
     path: PathBuf,
     inode: u64,
+    seats: Arc<Seats>,
 }
 
 /// How long a client may take to ask, and to read the answer.
@@ -41,6 +42,9 @@ const IMPATIENCE: Duration = Duration::from_millis(100);
 
 /// For so long after one had to wait.
 const CROWDED: Duration = Duration::from_secs(1);
+
+/// How long the last answers may take at the end.
+const FAREWELL: Duration = Duration::from_millis(500);
 
 /// The longest request.
 const LONGEST: usize = 4096;
@@ -60,7 +64,7 @@ impl Server {
             Place::Default => bind_default()?,
         };
         let inode = fs::symlink_metadata(&path)?.ino();
-        Ok(Some(Self { listener, path, inode }))
+        Ok(Some(Self { listener, path, inode, seats: Arc::default() }))
     }
 
     /// Where it is.
@@ -76,7 +80,7 @@ impl Server {
     pub fn serve(&self, send: impl Fn(Call) -> bool + Send + Sync + 'static) -> io::Result<()> {
         let listener = self.listener.try_clone()?;
         let send = Arc::new(send);
-        let seats = Arc::new(Seats::default());
+        let seats = Arc::clone(&self.seats);
         thread::Builder::new().name("control".into()).spawn(move || {
             for stream in listener.incoming() {
                 // Out of descriptors, for example: that may pass.
@@ -87,8 +91,7 @@ impl Server {
                 let (send, (seat, patience)) = (Arc::clone(&send), Seats::take(&seats));
                 // A client that cannot be served sees its connection closed.
                 _ = thread::Builder::new().name("client".into()).spawn(move || {
-                    _ = answer(stream, patience, &*send);
-                    drop(seat);
+                    _ = answer(stream, patience, &seat, &*send);
                 });
             }
         })?;
@@ -102,6 +105,7 @@ impl Drop for Server {
         if fs::symlink_metadata(&self.path).is_ok_and(|found| found.ino() == self.inode) {
             _ = fs::remove_file(&self.path);
         }
+        self.seats.wait_for_answers();
     }
 }
 
@@ -115,6 +119,8 @@ struct Seats {
 #[derive(Debug, Default)]
 struct Taken {
     count: usize,
+    /// How many have asked and were not answered yet.
+    asking: usize,
     /// When somebody had to wait last.
     crowded: Option<Instant>,
 }
@@ -133,10 +139,34 @@ impl Seats {
         taken.count += 1;
         (Seat(Arc::clone(seats)), if is_crowded { IMPATIENCE } else { PATIENCE })
     }
+
+    /// Waits a moment until all who have asked are answered: who asks for the end, for example, and
+    /// would take our exit for a failure.
+    fn wait_for_answers(&self) {
+        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        _ = self.left.wait_timeout_while(taken, FAREWELL, |taken| taken.asking > 0);
+    }
 }
 
 /// Free again when it is dropped, also when its client's thread could not be made.
 struct Seat(Arc<Seats>);
+
+impl Seat {
+    /// Who sits there has asked, until this is dropped.
+    fn ask(&self) -> Asking<'_> {
+        self.0.taken.lock().unwrap_or_else(PoisonError::into_inner).asking += 1;
+        Asking(&self.0)
+    }
+}
+
+struct Asking<'a>(&'a Seats);
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.0.taken.lock().unwrap_or_else(PoisonError::into_inner).asking -= 1;
+        self.0.left.notify_all();
+    }
+}
 
 impl Drop for Seat {
     fn drop(&mut self) {
@@ -193,6 +223,7 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
 fn answer(
     stream: UnixStream,
     mut patience: Duration,
+    seat: &Seat,
     send: &impl Fn(Call) -> bool,
 ) -> io::Result<()> {
     let peer = socket_peercred(&stream)?;
@@ -208,6 +239,7 @@ fn answer(
             return Ok(());
         }
         patience = PATIENCE;
+        let _asking = seat.ask();
         let answer = match serde_json::from_slice(&line) {
             Ok(request) => {
                 let (answer, answers) = mpsc::sync_channel(1);

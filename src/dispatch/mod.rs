@@ -224,7 +224,8 @@ impl Dispatcher {
             self.step();
         };
         // Nobody asks any more, and the next stakeout may be about to start.
-        drop((self.control, self.keyboard));
+        // What was asked and not taken yet is not answered any more.
+        drop((self.keyboard, self.messages, self.control));
         let status = if self.has_failed { Exit::OWN_FAILURE } else { status };
         let report = self.services.smoke_report(status);
         let status = report.as_ref().map_or(status, |report| report.status);

@@ -143,6 +143,19 @@ fn it_ends_on_request_with_the_programs_status() {
 }
 
 #[test]
+fn who_asks_for_the_end_is_answered_though_nothing_is_left_to_stop() {
+    for _ in 0..5 {
+        let (tree, place) = (Tree::new(&[]), Tree::new(&[]));
+        let mut command = tree.stakeout();
+        command.arg("--control").arg(socket(&place)).args(["--", "sh", "-c", "exit 3"]);
+        let mut session = Session::start(command);
+        session.wait_for("waiting for a change");
+        assert_eq!(ask(&tree, &place, &["stop"]), (Some(0), String::new()));
+        assert_eq!(session.wait().code(), Some(3), "{}", session.output());
+    }
+}
+
+#[test]
 fn the_output_of_the_last_build_is_kept() {
     let (tree, place) = (Tree::new(&[("a", "one")]), Tree::new(&[]));
     let build = "cat a; echo wrong >&2; grep -q one a";
