@@ -68,8 +68,8 @@ const EXAMPLES: [(&str, &str); 7] = [
 /// What holds for all of it.
 pub const MORE: &str = "\
 Every option can be given as an environment variable, such as STAKEOUT_INTERVAL=1s (--help names
-them), most also in stakeout.toml. The command line is the strongest, then the environment. Lists are
-separated by commas in variables, paths by colons.
+them), most also in stakeout.toml. The command line is the strongest, then the environment. Lists
+are separated by commas in variables, paths by colons.
 
 Exit status: the program's own; 128+N when a signal N ended it; 2 for a mistake in the options;
 126 or 127 when the program cannot be executed or found; 125 when stakeout itself failed.";

@@ -21,7 +21,7 @@ pub(super) enum Key {
     Help,
 }
 
-/// As many may be typed before they are read. More at once was pasted.
+/// So many may be typed before they are read. More at once was pasted.
 const TYPED: usize = 3;
 
 /// What was typed. What was pasted, or begins with ESC as an arrow key does, means nothing.

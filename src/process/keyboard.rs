@@ -45,8 +45,9 @@ const LOOK: Duration = Duration::from_millis(250);
 /// How long to wait for a key before that is seen to. Being put into the background wakes nobody.
 const MOST_PATIENT: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
-/// More than that at once was not typed.
-const MOST: usize = 256;
+/// So many at once were not typed but pasted, and so was what follows closely, up to its last few.
+const PASTED: usize = 4;
+const CLOSELY: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
 impl Keyboard {
     /// The keyboard of our controlling terminal, if that is our standard input.
@@ -111,7 +112,11 @@ fn is_in_foreground() -> bool {
 }
 
 fn listen(reads: &AtomicBool, send: impl Fn(Typed) -> bool) {
-    let mut buffer = [0; MOST];
+    let mut buffer = [0; 256];
+    let waits = |most| {
+        let mut asked = [PollFd::from_borrowed_fd(stdin(), PollFlags::IN)];
+        poll(&mut asked, Some(most)) == Ok(1) && reads.load(Ordering::Acquire)
+    };
     loop {
         let is_in_foreground = match tcgetpgrp(stdin()) {
             Ok(group) => group == getpgrp(),
@@ -127,12 +132,17 @@ fn listen(reads: &AtomicBool, send: impl Fn(Typed) -> bool) {
             continue;
         }
         // Not by reading: what is typed after we have left is for others.
-        let mut asked = [PollFd::from_borrowed_fd(stdin(), PollFlags::IN)];
-        if poll(&mut asked, Some(&MOST_PATIENT)) != Ok(1) || !reads.load(Ordering::Acquire) {
+        if !waits(&MOST_PATIENT) {
             continue;
         }
         match rustix::io::read(stdin(), &mut buffer) {
             Ok(read @ 1..) if !send(Typed::Bytes(buffer[..read].to_vec())) => return,
+            Ok(PASTED..) => {
+                while waits(&CLOSELY)
+                    && matches!(rustix::io::read(stdin(), &mut buffer), Ok(PASTED..))
+                {
+                }
+            }
             Ok(1..) | Err(Errno::INTR | Errno::AGAIN) => {}
             // In the background by now, or an end of file that was typed in others' modes.
             Ok(0) | Err(Errno::IO) => thread::sleep(LOOK),

@@ -78,7 +78,7 @@ fn what_cannot_be_done_is_said_and_other_keys_do_nothing() {
     command.args(["--interval", "20ms", "-q"]);
     let (mut session, mut keyboard) = Session::at_terminal(&command);
     eventually("the keys", || is_taken(&keyboard));
-    keyboard.type_in("x\x1b[A\npasted: quit");
+    keyboard.type_in(&"x\x1b[A\npasted: quit".repeat(100));
     // What is asked for is said in a quiet log, too.
     eventually("an answer", || {
         keyboard.type_in("r");
