@@ -133,8 +133,13 @@ fn print_out(text: &str) -> io::Result<()> {
     }
 }
 
-/// Writes a file that is there as a whole or not at all.
+/// Writes a file that is there as a whole or not at all. What is no file, /dev/stdout for example, is
+/// written to as it is, and a link stays one.
 fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+    if path.metadata().is_ok_and(|found| !found.is_file()) {
+        return fs::File::options().write(true).open(path)?.write_all(text.as_bytes());
+    }
+    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let mut scratch = tempfile::NamedTempFile::new_in(directory.unwrap_or(Path::new(".")))?;
     scratch.write_all(text.as_bytes())?;

@@ -98,15 +98,16 @@ pub fn smoke(smoke: &Smoke) -> Result<u8, Failure> {
     what.services[0].checks = Some(Checks { steps, timeout: smoke.check_timeout });
     let (status, report) = Dispatcher::new(what, log)?.run(None)?;
     let Some(report) = report else { return Ok(status) };
-    if let Some(path) = &smoke.junit {
-        write_whole(path, &junit(&report))
-            .map_err(|error| anyhow!("cannot write {}: {}", text::path(path), reason(&error)))?;
-    }
     let text = match smoke.json {
         true => serde_json::to_string(&report)? + "\n",
         false => summary(&report),
     };
     print_out(&text)?;
+    // Whoever cannot have the file has seen what came of it.
+    if let Some(path) = &smoke.junit {
+        write_whole(path, &junit(&report))
+            .map_err(|error| anyhow!("cannot write {}: {}", text::path(path), reason(&error)))?;
+    }
     Ok(status)
 }
 

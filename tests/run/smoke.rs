@@ -162,6 +162,26 @@ fn a_program_that_crashes_gives_the_status_of_its_signal() {
 }
 
 #[test]
+fn a_report_goes_to_what_is_no_file_and_through_a_link() {
+    let tree = Tree::new(&[("real.xml", "old")]);
+    std::os::unix::fs::symlink("real.xml", tree.path("link.xml")).unwrap();
+    let run = |junit: &str| {
+        let options = [&UP[..], &["--check", "true", "-q", "--junit", junit]].concat();
+        smoke(&tree, &options, SERVER)
+    };
+    assert_eq!(run("link.xml").0, Some(0));
+    assert!(fs::read_link(tree.path("link.xml")).is_ok());
+    assert!(fs::read_to_string(tree.path("real.xml")).unwrap().contains("<testsuite"));
+    let (status, output) = run("/dev/stdout");
+    assert_eq!(status, Some(0), "{output}");
+    assert!(output.contains("<testsuite"), "{output}");
+    let (status, output) = run("/dev/full");
+    assert_eq!(status, Some(125), "{output}");
+    assert!(output.contains("cannot write /dev/full: No space left"), "{output}");
+    assert!(!fs::metadata("/dev/full").unwrap().is_file());
+}
+
+#[test]
 fn the_reports_can_be_read_whatever_was_written() {
     let tree = Tree::new(&[]);
     let odd = r#"printf '\000\001\033[31m\377\376 ]]> <&"\047 \357\277\277 \302\205\r\n'"#;
