@@ -179,8 +179,7 @@ fn with_exit_on_change_the_first_change_stops_the_program_and_is_success() {
     session.wait_until_settled();
     tree.write("b.log", "no change");
     tree.write("a", "two");
-    session.wait_for("modified a");
-    session.wait_for("goodbye");
+    session.wait_for_all(&["modified a", "goodbye"]);
     assert_eq!(session.wait().code(), Some(0), "{}", session.output());
     assert!(!is_alive(pid));
     assert_eq!(session.seen("starting"), 1);
