@@ -13,12 +13,12 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::process::getpgrp;
 use rustix::stdio::stdin;
 use rustix::termios::{
-    LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetpgrp, tcgetsid,
-    tcsetattr,
+    LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetpgrp, tcsetattr,
 };
+
+use super::terminal::{is_controlling, own_group};
 
 /// The terminal, and its modes while they are ours.
 #[derive(Debug)]
@@ -53,8 +53,7 @@ impl Keyboard {
     /// The keyboard of our controlling terminal, if that is our standard input.
     pub fn new() -> Option<Self> {
         tcgetattr(stdin()).ok()?;
-        let is_ours = !matches!(tcgetsid(stdin()), Err(Errno::NOTTY));
-        is_ours.then(|| Self { before: None, reads: Arc::default() })
+        is_controlling().then(|| Self { before: None, reads: Arc::default() })
     }
 
     /// Sends what is typed, from a thread of its own, until nobody listens or the terminal is gone.
@@ -108,7 +107,7 @@ impl Drop for Keyboard {
 const OFF: LocalModes = LocalModes::ICANON.union(LocalModes::ECHO);
 
 fn is_in_foreground() -> bool {
-    tcgetpgrp(stdin()) == Ok(getpgrp())
+    own_group().is_some_and(|own| tcgetpgrp(stdin()) == Ok(own))
 }
 
 fn listen(reads: &AtomicBool, send: impl Fn(Typed) -> bool) {
@@ -119,7 +118,7 @@ fn listen(reads: &AtomicBool, send: impl Fn(Typed) -> bool) {
     };
     loop {
         let is_in_foreground = match tcgetpgrp(stdin()) {
-            Ok(group) => group == getpgrp(),
+            Ok(group) => own_group() == Some(group),
             // Of a process outside of our PID namespace.
             Err(Errno::OPNOTSUPP) => false,
             Err(_) => return,

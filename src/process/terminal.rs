@@ -77,13 +77,13 @@ impl Terminal {
 
 /// Whether our standard input is our controlling terminal. Its session may have no id in our PID
 /// namespace, where rustix would make a Pid of 0.
-fn is_controlling() -> bool {
+pub(super) fn is_controlling() -> bool {
     // SAFETY: a plain system call; errno is this thread's own.
     unsafe { libc::tcgetsid(libc::STDIN_FILENO) != -1 || *libc::__errno_location() != libc::ENOTTY }
 }
 
 /// Our process group, unless it has no id in our PID namespace, as after `unshare --pid --fork`.
-fn own_group() -> Option<Pid> {
+pub(super) fn own_group() -> Option<Pid> {
     // SAFETY: a plain system call.
     Pid::from_raw(unsafe { libc::getpgrp() })
 }
