@@ -13,6 +13,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use super::browsers::Browsers;
 use super::choice::Choice;
 use super::diff::Diff;
+use super::doctor::{self, Doctor};
 use super::generate::Completions;
 use super::install::Install;
 use super::on_change::OnChange;
@@ -35,7 +36,7 @@ use crate::process::{User, routing, signals};
     version,
     args_conflicts_with_subcommands = true,
     args_override_self = true,
-    override_usage = "stakeout [OPTIONS] [-- COMMAND...]\n       stakeout scan [OPTIONS] [PATH]\n       stakeout diff FILE [PATH]\n       stakeout wait [--timeout TIME] [-w PATH]...\n       stakeout config [--json | --schema] [OPTIONS] [-- COMMAND...]\n       stakeout init [--from .air.toml] [--force]",
+    override_usage = "stakeout [OPTIONS] [-- COMMAND...]\n       stakeout scan [OPTIONS] [PATH]\n       stakeout diff FILE [PATH]\n       stakeout wait [--timeout TIME] [-w PATH]...\n       stakeout doctor [--json] [OPTIONS] [PATH]\n       stakeout config [--json | --schema] [OPTIONS] [-- COMMAND...]\n       stakeout init [--from .air.toml] [--force]",
     after_help = EXAMPLES,
     max_term_width = 100
 )]
@@ -293,6 +294,7 @@ pub enum Subcommand {
     Scan(Scan),
     Diff(Diff),
     Wait(Wait),
+    Doctor(Doctor),
     Config(config::Args),
     Init(init::Args),
     Smoke(Smoke),
@@ -362,7 +364,8 @@ Exit status: the program's own; 128+N when a signal N ended it; 2 for a mistake 
 
 /// What can be typed, without the environment: the definitions of all options.
 pub fn definitions() -> clap::Command {
-    Cli::command()
+    let options = Cli::command();
+    options.clone().mut_subcommand("doctor", |doctor| doctor::define(doctor, &options))
 }
 
 /// What was typed, and how it came about.
@@ -383,11 +386,12 @@ pub fn parse(words: &[OsString], defaults: &[(&str, &[String])]) -> Result<Typed
         Some(name) if is_empty(name) => arg.env(None::<&'static str>),
         _ => arg.hide_env_values(true),
     };
-    let mut command = Cli::command()
+    let mut command = definitions()
         .mut_args(ignore_empty)
-        // A digest must not depend on what a container's environment says about watching.
+        // A digest must not depend on what a container's environment says about watching, and a
+        // doctor reads that as if it were not there.
         .mut_subcommands(|subcommand| match subcommand.get_name() {
-            "scan" | "wait" => subcommand.mut_args(|arg| arg.env(None::<&'static str>)),
+            "scan" | "wait" | "doctor" => subcommand.mut_args(|arg| arg.env(None::<&'static str>)),
             _ => subcommand,
         });
     for (option, values) in defaults {
@@ -434,7 +438,7 @@ mod tests {
 
     #[test]
     fn the_definitions_are_sound() {
-        Cli::command().debug_assert();
+        definitions().debug_assert();
     }
 
     #[test]

@@ -11,6 +11,7 @@
 //! This room only reads, and it follows no symbolic link below a root unless asked to (`follow`).
 
 mod baseline;
+mod breadth;
 mod check;
 mod content;
 mod filter;
@@ -37,6 +38,8 @@ mod trouble;
 mod way;
 mod wildmatch;
 
+pub use baseline::Filled;
+pub use breadth::Breadth;
 pub use filter::Filter;
 pub use plan::{GlobError, Plan, Root, Selection};
 pub use pulse::Pulse;

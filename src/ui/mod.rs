@@ -13,5 +13,5 @@ pub use changes::{as_json, describe};
 pub use line::{Kind, Level, Line};
 pub use log::Log;
 pub use screen::{Lines, Prefix, Screen};
-pub use style::{SCHEMA, Style};
+pub use style::{SCHEMA, Style, Tone};
 pub use write::write_all;
