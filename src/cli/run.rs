@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::ErrorKind;
+use std::path::PathBuf;
 
 use anyhow::anyhow;
 
@@ -28,6 +29,14 @@ pub fn run(words: &[OsString], typed: Typed) -> Result<u8, Failure> {
         log.write(line.with("file", text::path(&source.file)));
         if let Some(warning) = source.warning() {
             log.write(Line::problem(Kind::Configured, warning));
+        }
+    }
+    for root in plan.iter().flat_map(|plan| &plan.roots) {
+        let home = std::env::var_os("HOME").map(PathBuf::from);
+        if let Some(breadth) = root.breadth(home) {
+            let path = text::path(&root.label);
+            let line = format!("{path} {}", breadth.warning());
+            log.write(Line::problem(Kind::TooBroad, line).with("path", path));
         }
     }
     let control = listen(&cli.control.place(), &log).map_err(Failure::usage)?;

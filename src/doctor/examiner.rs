@@ -6,7 +6,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -54,8 +54,12 @@ pub enum Examined {
 pub fn examine(mut command: impl FnMut(&BTreeSet<usize>) -> Command) -> io::Result<Examined> {
     let mut silent = BTreeSet::new();
     loop {
-        let mut child = command(&silent).stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+        // It may outlive us, and must not keep open what others read until it ends.
+        let mut command = command(&silent);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn()?;
         let words = words(&mut child)?;
+        let complaints = complaints(&mut child)?;
         let mut roots = Vec::new();
         loop {
             match words.recv_timeout(PATIENCE) {
@@ -79,6 +83,7 @@ pub fn examine(mut command: impl FnMut(&BTreeSet<usize>) -> Command) -> io::Resu
                     return Ok(Examined::Silent);
                 }
                 Err(RecvTimeoutError::Disconnected) => {
+                    _ = complaints.join();
                     let code = child.wait()?.code().and_then(|code| u8::try_from(code).ok());
                     return Ok(Examined::Failed(code.unwrap_or(u8::MAX)));
                 }
@@ -91,6 +96,15 @@ pub fn examine(mut command: impl FnMut(&BTreeSet<usize>) -> Command) -> io::Resu
 /// Kills it without waiting: it may be gone only when its mount answers, or never.
 fn abandon(child: &mut Child) {
     _ = child.kill();
+}
+
+/// Passes on what it complains of.
+fn complaints(child: &mut Child) -> io::Result<JoinHandle<()>> {
+    let errors = child.stderr.take();
+    let pass_on = move || {
+        _ = errors.map(|mut errors| io::copy(&mut errors, &mut io::stderr()));
+    };
+    thread::Builder::new().name("complaints".into()).spawn(pass_on)
 }
 
 fn words(child: &mut Child) -> io::Result<Receiver<Word>> {

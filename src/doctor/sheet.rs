@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::facts::{Mount, NameTimes, Seconds};
-use super::findings::{Finding, Level, Report, Seen};
+use super::findings::{Finding, Level, Report};
+use super::pace::Seen;
 use crate::ui::{Tone, text};
 
 /// The columns of the table, and whether they are numbers.

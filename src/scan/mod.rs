@@ -38,7 +38,6 @@ mod trouble;
 mod way;
 mod wildmatch;
 
-pub use baseline::Filled;
 pub use breadth::Breadth;
 pub use filter::Filter;
 pub use plan::{GlobError, Plan, Root, Selection};
