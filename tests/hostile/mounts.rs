@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, unmount};
 
@@ -21,6 +22,20 @@ impl Mounted {
     pub fn new(kind: &str, path: &Path) -> Self {
         mount("none", path, kind, MountFlags::empty(), None::<&std::ffi::CStr>).unwrap();
         Self(path.to_path_buf())
+    }
+
+    /// One that a program mounts, if that is installed.
+    pub fn by(program: &str, arguments: &[&Path], path: &Path) -> Option<Self> {
+        let output = Command::new(program).args(arguments).arg(path).output();
+        match output {
+            Ok(output) => assert!(output.status.success(), "{program}: {output:?}"),
+            Err(error) => {
+                assert!(std::env::var_os("CI_ALL_TESTS").is_none(), "{program}: {error}");
+                println!("skipped: needs {program}");
+                return None;
+            }
+        }
+        Some(Self(path.to_path_buf()))
     }
 
     fn bind(from: &Path, path: &Path) -> Self {
