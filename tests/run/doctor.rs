@@ -67,8 +67,10 @@ fn findings(report: &Value, level: &str) -> Vec<String> {
 #[test]
 fn a_tree_that_is_well_has_nothing_to_mend() {
     let tree = Tree::new(&[("src/a", "one"), ("b.log", "x"), (".gitignore", "*.log\n")]);
+    tree.write("node_modules/deep/er/index.js", "left out");
     let (code, report) = doctor(tree.stakeout().args(["doctor", "--json"]));
     assert_eq!(code, Some(0), "{report:#}");
+    assert_eq!(report["events"]["watched"], 2, "no watch on what is left out: {report:#}");
     assert_eq!(findings(&report, "fail"), [""; 0]);
     let mount = &report["mounts"][0];
     assert_eq!((mount["files"].as_u64(), mount["directories"].as_u64()), (Some(2), Some(2)));
