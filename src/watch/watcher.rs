@@ -371,9 +371,10 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
     }
 
     fn ail(&mut self, scope: &Scope, troubles: Vec<Trouble>) -> Result<(), Over> {
+        let now = Instant::now();
         let (begun, ended) = match scope {
-            Scope::Everything => self.ailments.looked(troubles),
-            Scope::Part { .. } => (self.ailments.looked_at_part(troubles), Vec::new()),
+            Scope::Everything => self.ailments.looked(troubles, now),
+            Scope::Part { .. } => (self.ailments.looked_at_part(troubles, now), Vec::new()),
         };
         if !begun.is_empty() {
             self.send(Report::Troubles(begun))?;
