@@ -229,7 +229,7 @@ fn events(facts: &Facts) -> Finding {
     if events.wanted == 0 {
         let why = match facts.chosen.mode() {
             Mode::Poll => "--mode poll asks for none",
-            _ => "nothing that is watched is local, so none are asked for",
+            _ => "nothing that is watched is local, so none can be expected",
         };
         return finding(Level::Ok, "events", why);
     }

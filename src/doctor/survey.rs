@@ -55,7 +55,8 @@ pub fn survey(mut scanner: Scanner, chosen: Chosen, trials: bool) -> Facts {
         !roots.iter().any(|root| is_it(&root))
     });
     let unreadable = unreadable.take(NAMED).collect();
-    let mounts = mounts(&mut scanner, trials);
+    let watchable: Vec<bool> = roots.iter().map(|root| root.state == RootState::Answers).collect();
+    let mounts = mounts(&mut scanner, &watchable, trials);
     Facts {
         looking: Looking { first: Seconds(first), look: Seconds(look), cpu: Seconds(cpu) },
         not_entered: scanner.made_up().map(|path| text::path(path)).collect(),
@@ -94,9 +95,9 @@ struct Sample {
 }
 
 /// Measures each mount that a part of the tree lies on.
-fn mounts(scanner: &mut Scanner, trials: bool) -> Vec<Mount> {
+fn mounts(scanner: &mut Scanner, watchable: &[bool], trials: bool) -> Vec<Mount> {
     let table = mount_table();
-    let parts = parts(scanner);
+    let parts = parts(scanner, watchable);
     let is_only_one = parts.len() == 1;
     let mut mounts = Vec::new();
     for (id, part) in parts {
@@ -109,15 +110,15 @@ fn mounts(scanner: &mut Scanner, trials: bool) -> Vec<Mount> {
     mounts
 }
 
-/// The parts of the tree, by the mount that they lie on.
-fn parts(scanner: &Scanner) -> BTreeMap<MountId, Part> {
+/// The parts of the tree, by the mount that they lie on, but for roots that are not watchable.
+fn parts(scanner: &Scanner, watchable: &[bool]) -> BTreeMap<MountId, Part> {
     let snapshot = scanner.snapshot();
     let every = (snapshot.len() / SAMPLES).max(1);
     let mut parts: BTreeMap<MountId, Part> = BTreeMap::new();
     for dir in scanner.directories() {
-        let part = parts.entry(dir.mount).or_default();
         let root = scanner.roots().iter().position(|root| root.path == dir.root);
-        let root = root.unwrap_or_default();
+        let Some(root) = root.filter(|root| watchable[*root]) else { continue };
+        let part = parts.entry(dir.mount).or_default();
         part.directories += 1;
         part.is_local = dir.is_local;
         let depth = |path: &Path| path.components().count();

@@ -206,9 +206,11 @@ pub struct Trial {
 }
 
 /// Watches all that `scanner` knows as it would be watched in this mode, and lets go of it again.
+/// Shares are passed over: of them little can be expected, and they may not answer.
 pub fn try_events(scanner: &Scanner, mode: Mode) -> Trial {
     let trusts = Trusts::new(mode);
-    let wanted = || scanner.directories().filter(|dir| trusts.wants_events(dir.is_local));
+    let is_wanted = |dir: &Directory<'_>| dir.is_local && trusts.wants_events(true);
+    let wanted = || scanner.directories().filter(is_wanted);
     let count = wanted().count();
     match Native::new() {
         _ if count == 0 => Trial { wanted: 0, watched: 0, refused: None },
