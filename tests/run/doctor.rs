@@ -196,3 +196,16 @@ fn a_trial_is_told_of_and_leaves_nothing_behind() {
     let names: Vec<_> = fs::read_dir(tree.path("")).unwrap().flatten().collect();
     assert_eq!(names.len(), 1, "{names:?}");
 }
+
+/// A pipe that nobody writes into stands for a file on a mount that is dead.
+#[test]
+fn a_configuration_that_does_not_answer_is_given_up() {
+    let tree = Tree::new(&[("a", "one")]);
+    let pipe = tree.path("pipe.toml");
+    let mode = rustix::fs::Mode::RUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    let output = tree.stakeout().args(["doctor", "-c", "pipe.toml"]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("the configuration file, does not answer"), "{said}");
+}
