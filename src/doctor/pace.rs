@@ -68,7 +68,9 @@ impl Pace {
         let by_events = mount.local && mode != Mode::Poll && is_heard;
         let elsewhere = if by_events { Duration::ZERO } else { self.interval + self.look };
         let directory = |all: Duration| all / u32::try_from(mount.directories.max(1)).unwrap_or(1);
-        let hot = HotSet::rest(directory(self.cpu)) + directory(mount.look.0);
+        let mut hot = HotSet::default();
+        hot.looked(directory(self.cpu));
+        let hot = hot.rest() + directory(mount.look.0);
         let is_hot = !self.is_fixed && mode != Mode::Native;
         Seen {
             by_events,

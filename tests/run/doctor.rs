@@ -74,7 +74,7 @@ fn a_tree_that_is_well_has_nothing_to_mend() {
     assert_eq!(findings(&report, "fail"), [""; 0]);
     let mount = &report["mounts"][0];
     assert_eq!((mount["files"].as_u64(), mount["directories"].as_u64()), (Some(2), Some(2)));
-    assert!(mount["stat_seconds"].as_f64().is_some_and(|seconds| seconds < 1.0), "{mount}");
+    assert!(mount["stat_seconds"].is_f64(), "{mount}");
     assert_eq!(mount["inodes_last"], true);
     let text = tree.stakeout().args(["doctor"]).output().unwrap();
     let text = String::from_utf8(text.stdout).unwrap();
