@@ -10,6 +10,7 @@ figures that mean nothing, from a small tree, to see that all of this works. Pyt
 library only; Linux."""
 
 import argparse
+import ctypes
 import os
 import pathlib
 import random
@@ -150,6 +151,23 @@ class Watcher:
         time.sleep(seconds)
         return (self.cpu() - before) / (time.monotonic() - began) * 100
 
+    def idle_with_looks(self, directory, seconds):
+        """The same, with how often a second it listed this directory, as inotify(7) tells; 0 if it
+        lists none. A watcher that takes long for a look may look less often than it was told."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        inotify = libc.inotify_init1(os.O_NONBLOCK)
+        libc.inotify_add_watch(inotify, os.fsencode(directory), 0x20)  # IN_OPEN
+        began, before, looks = time.monotonic(), self.cpu(), 0
+        while time.monotonic() - began < seconds:
+            time.sleep(0.05)
+            try:
+                looks += bool(os.read(inotify, 1 << 16))
+            except BlockingIOError:
+                pass
+        took = time.monotonic() - began
+        os.close(inotify)
+        return (self.cpu() - before) / took * 100, looks / took
+
     def end(self):
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
@@ -157,7 +175,8 @@ class Watcher:
 
 def make_tree(root, files):
     for number in range(files):
-        directory = root / f"d{number // FILES_IN_DIRECTORY // 30}" / f"s{number // FILES_IN_DIRECTORY}"
+        place = number // FILES_IN_DIRECTORY
+        directory = root / f"d{place // 30}" / f"s{place}"
         if number % FILES_IN_DIRECTORY == 0:
             directory.mkdir(parents=True, exist_ok=True)
         (directory / f"f{number}.txt").write_text(f"{number}\n")
@@ -191,21 +210,23 @@ def some_paths(root, count):
 
 
 def peers(args):
-    """The commands of all watchers, by name; None for those that are not there."""
+    """How to call each watcher, before the root, by name; None for those that are not there."""
     python = args.install / "venv/bin/python" if args.install else pathlib.Path(sys.executable)
     modules = args.install / "node_modules" if args.install else None
     has_module = lambda name: python.exists() and works([python, "-c", f"import {name}"])
     node = {"NODE_PATH": str(modules)} if modules else {}
     has_chokidar = works(["node", "-e", "require('chokidar')"], node)
     poll = [args.stakeout, "--mode", "poll", "--interval", "1s", "--debounce", "50ms", "-w"]
-    return {
-        "stakeout": (lambda root: poll + [root], {}),
-        "watchfiles": (lambda root: [python, "-c", WATCHFILES, root], {}) if has_module("watchfiles") else None,
-        "watchdog": (lambda root: [python, "-c", WATCHDOG, root], {}) if has_module("watchdog") else None,
-        "chokidar": (lambda root: ["node", "-e", CHOKIDAR, root], node) if has_chokidar else None,
-        "fswatch": (lambda root: ["fswatch", "-m", "poll_monitor", "-l", "1", "-r", root], {}) if shutil.which("fswatch") else None,
-        "watchexec": (lambda root: ["watchexec", "--poll", "1s", "--only-emit-events", "--emit-events-to=stdio", "-w", root], {}) if shutil.which("watchexec") else None,
+    watchexec = ["watchexec", "--poll", "1s", "--only-emit-events", "--emit-events-to=stdio", "-w"]
+    known = {
+        "stakeout": (True, poll, {}),
+        "watchfiles": (has_module("watchfiles"), [python, "-c", WATCHFILES], {}),
+        "watchdog": (has_module("watchdog"), [python, "-c", WATCHDOG], {}),
+        "chokidar": (has_chokidar, ["node", "-e", CHOKIDAR], node),
+        "fswatch": (shutil.which("fswatch"), ["fswatch", "-m", "poll_monitor", "-l", "1", "-r"], {}),
+        "watchexec": (shutil.which("watchexec"), watchexec, {}),
     }
+    return {name: (words, env) if is_there else None for name, (is_there, words, env) in known.items()}
 
 
 def works(command, environment=None):
@@ -234,20 +255,28 @@ def compare(args, root, files):
             print(f"skipped: {name} is not here", file=sys.stderr)
             continue
         command, environment = how
-        watcher = Watcher([str(word) for word in command(root)], environment)
+        watcher = Watcher([str(word) for word in [*command, root]], environment)
         first, *paths = some_paths(root, args.edits + 1)
         watcher.is_ready(first)
         if not args.short:
             watcher.settle()
-        idle, memory = watcher.idle(args.seconds), watcher.memory()
+        directory = sorted(root.glob("d*/s*"))[-1]
+        idle, looks = watcher.idle_with_looks(directory, args.seconds)
+        memory = watcher.memory()
         took = latencies(watcher, paths, lambda: random.uniform(0.5, 1.5))
         watcher.end()
-        figures[name] = idle
-        rows.append((name, idle, memory, statistics.median(took), max(took)))
-    best = min((idle for name, idle in figures.items() if name != "stakeout"), default=None)
-    for name, idle, memory, median, worst in rows:
-        ratio = f"{idle / best:.2f}" if best else "—"
-        print(f"| {files:,} | {name} | {idle:.2f} % | {ratio} | {memory:.0f} MiB | {median:.0f} ms | {worst:.0f} ms |", flush=True)
+        # What lists nothing looks once a second, as it was told, or less often.
+        figures[name] = idle / (looks or 1)
+        rows.append((name, idle, looks, memory, statistics.median(took), max(took)))
+    best = min((cost for name, cost in figures.items() if name != "stakeout"), default=0)
+    for name, idle, looks, memory, median, worst in rows:
+        looks = f"{looks:.2f}" if looks else "—"
+        ratio = f"{figures[name] / best:.2f}" if best else "—"
+        print(
+            f"| {files:,} | {name} | {idle:.2f} % | {looks} | {figures[name] * 10:.1f} ms | {ratio} "
+            f"| {memory:.0f} MiB | {median:.0f} ms | {worst:.0f} ms |",
+            flush=True,
+        )
 
 
 def alone(args, root, files):
@@ -257,7 +286,8 @@ def alone(args, root, files):
     pause = lambda: random.uniform(0.3, 0.8)
 
     def row(what, took, target):
-        print(f"| {files:,} | {what} | {statistics.median(took) - debounce:.0f} ms | {max(took) - debounce:.0f} ms | {target} |", flush=True)
+        median, worst = statistics.median(took) - debounce, max(took) - debounce
+        print(f"| {files:,} | {what} | {median:.0f} ms | {worst:.0f} ms | {target} |", flush=True)
 
     cold, *rest = some_paths(root, args.edits + 1)
     watcher = Watcher(base + ["--mode", "poll"])
@@ -302,13 +332,17 @@ def main():
         for files in map(int, args.files.split(",")):
             trees[files] = pathlib.Path(place) / str(files)
             make_tree(trees[files], files)
-        print("| files | watcher | idle CPU | to the best peer | memory | noticed, median | worst |")
-        print("|--:|:--|--:|--:|--:|--:|--:|")
+        print(
+            "| files | watcher | idle CPU | looks a second | CPU a look | to the best peer "
+            "| memory | noticed, median | worst |"
+        )
+        print("|--:|:--|--:|--:|--:|--:|--:|--:|--:|")
         for files, root in trees.items():
             compare(args, root, files)
         print("\n| files | an edit in | noticed, median | worst | target |\n|--:|:--|--:|--:|:--|")
         idle = [alone(args, root, files) for files, root in trees.items()]
-        print("\n| files | interval | idle, no events | with a hot directory | with events |\n|--:|--:|--:|--:|--:|")
+        print("\n| files | interval | idle, no events | with a hot directory | with events |")
+        print("|--:|--:|--:|--:|--:|")
         for files, interval, cold, warm, trusted in idle:
             print(f"| {files:,} | {interval} | {cold:.2f} % | {warm:.2f} % | {trusted:.2f} % |")
 
