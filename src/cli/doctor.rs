@@ -132,7 +132,7 @@ fn joined(option: &str, value: &OsStr) -> OsString {
 fn measure(words: &[OsString], silent: &str, trials: bool) -> Result<u8, Failure> {
     let silent: BTreeSet<usize> = silent.split(',').filter_map(|it| it.parse().ok()).collect();
     let typed = args::parse(words, &[]).map_err(Failure::usage)?;
-    let source = Source::read_checked(&typed.cli)?;
+    let source = Source::read(&typed.cli)?;
     let options = run::assemble(words, &typed, source.as_ref())?;
     let Some(plan) = run::plan(&options, source.as_ref())? else {
         return Err(Failure::usage(anyhow!("nothing is watched with --no-watch")));
