@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 pub mod control;
 pub mod dispatch;
+pub mod doctor;
 pub mod engine;
 pub mod process;
 pub mod ready;

@@ -10,6 +10,7 @@ use clap::{Parser, ValueEnum};
 use super::browsers::Browsers;
 use super::choice::Choice;
 use super::diff::Diff;
+use super::doctor::Doctor;
 use super::generate::Completions;
 use super::install::Install;
 use super::on_change::OnChange;
@@ -315,6 +316,7 @@ pub enum Subcommand {
     Scan(Scan),
     Diff(Diff),
     Wait(Wait),
+    Doctor(Doctor),
     Config(config::Args),
     Init(init::Args),
     Smoke(Smoke),

@@ -7,6 +7,7 @@ mod browsers;
 mod choice;
 mod config;
 mod diff;
+mod doctor;
 mod effective;
 mod env_file;
 mod generate;
@@ -79,6 +80,7 @@ fn call(words: Vec<OsString>, typed: Typed) -> Result<u8, Failure> {
         Subcommand::Scan(args) => return scan::scan(args),
         Subcommand::Diff(args) => return diff::diff(args),
         Subcommand::Wait(args) => return wait::wait(args),
+        Subcommand::Doctor(args) => return doctor::doctor(args, &typed.matches),
         Subcommand::Completions(args) => return generate::completions(args),
         Subcommand::Man => return generate::man(),
         Subcommand::Install(args) => return install::install(args),

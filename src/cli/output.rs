@@ -1,6 +1,7 @@
 //! What can be typed about what is shown: how much, and how it looks.
 
 use anstream::ColorChoice;
+use anstream::stream::RawStream;
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 use rustix::stdio::{stderr, stdin};
@@ -84,12 +85,16 @@ impl Output {
         if self.log_format == Format::Json {
             return Style::Json;
         }
-        let colour = match self.color {
+        Style::Human { colour: self.colour(&std::io::stderr()), time: self.log_time }
+    }
+
+    /// Whether what is written there has colours.
+    pub fn colour(&self, there: &impl RawStream) -> bool {
+        match self.color {
             Colour::Always => true,
             Colour::Never => false,
             // https://bixense.com/clicolors and https://no-color.org, as anstream has them.
-            Colour::Auto => anstream::AutoStream::choice(&std::io::stderr()) != ColorChoice::Never,
-        };
-        Style::Human { colour, time: self.log_time }
+            Colour::Auto => anstream::AutoStream::choice(there) != ColorChoice::Never,
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::ErrorKind;
+use std::path::PathBuf;
 
 use anyhow::anyhow;
 
@@ -31,6 +32,7 @@ pub fn run(words: &[OsString], typed: Typed) -> Result<u8, Failure> {
             log.write(Line::problem(Kind::Configured, warning));
         }
     }
+    plan.iter().for_each(|plan| warn_of_breadth(plan, &log));
     let control = listen(&cli.control.place(), &log).map_err(Failure::usage)?;
     let mut sockets = Sockets::default();
     let mut what =
@@ -125,6 +127,18 @@ pub fn assemble(
 /// one.
 pub fn rules(source: &Source, options: &Options) -> anyhow::Result<Vec<Rule>> {
     super::rules::rules(&source.config.rules, &options.runs, &options.of_rules)
+}
+
+/// Says which roots hold far more than a project, before the first look, which may take long there.
+fn warn_of_breadth(plan: &Plan, log: &Log) {
+    for root in &plan.roots {
+        let home = std::env::var_os("HOME").map(PathBuf::from);
+        if let Some(breadth) = root.breadth(home) {
+            let path = text::path(&root.label);
+            let line = format!("{path} {}", breadth.warning());
+            log.write(Line::problem(Kind::TooBroad, line).with("path", path));
+        }
+    }
 }
 
 /// Opens the control socket. Nothing begins without one that was asked for by path; without the

@@ -8,7 +8,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use super::args::Cli;
-use super::help;
+use super::{doctor, help};
 
 /// What was typed, and how it came about.
 #[derive(Debug)]
@@ -19,7 +19,9 @@ pub struct Typed {
 
 /// What can be typed, without the environment: the definitions of all options.
 pub fn definitions() -> clap::Command {
-    help::with_usage(Cli::command())
+    let options = Cli::command();
+    let doctor = |doctor| doctor::define(doctor, &options);
+    help::with_usage(options.clone().mut_subcommand("doctor", doctor))
 }
 
 /// Reads what was typed, and the environment; options that are in neither have these defaults.
@@ -35,9 +37,10 @@ pub fn parse(words: &[OsString], defaults: &[(&str, &[String])]) -> Result<Typed
     };
     let mut command = help::shown(definitions(), words)
         .mut_args(ignore_empty)
-        // A digest must not depend on what a container's environment says about watching.
+        // A digest must not depend on what a container's environment says about watching, and a
+        // doctor reads that as if it were not there.
         .mut_subcommands(|subcommand| match subcommand.get_name() {
-            "scan" | "wait" => subcommand.mut_args(|arg| arg.env(None::<&'static str>)),
+            "scan" | "wait" | "doctor" => subcommand.mut_args(|arg| arg.env(None::<&'static str>)),
             _ => subcommand,
         });
     for (option, values) in defaults {
@@ -72,7 +75,7 @@ mod tests {
 
     #[test]
     fn the_definitions_are_sound() {
-        Cli::command().debug_assert();
+        definitions().debug_assert();
     }
 
     #[test]

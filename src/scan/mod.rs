@@ -11,6 +11,7 @@
 //! This room only reads, and it follows no symbolic link below a root unless asked to (`follow`).
 
 mod baseline;
+mod breadth;
 mod check;
 mod content;
 mod effort;
@@ -38,6 +39,7 @@ mod trouble;
 mod way;
 mod wildmatch;
 
+pub use breadth::Breadth;
 pub use filter::Filter;
 pub use plan::{GlobError, Plan, Root, Selection};
 pub use pulse::Pulse;

@@ -72,8 +72,9 @@ const DEFAULTS: &[&str] = &[
     ".sl/",
     ".bzr/",
     ".pijul/",
-    // Our own: what a command is told of changes, should TMPDIR be watched.
+    // Our own: what a command is told of changes, should TMPDIR be watched; what a doctor tries.
     "stakeout-changes-*",
+    ".stakeout-doctor-*",
     // Editors: swap, backup and lock files, and what they write before they rename it.
     "*.swp",
     "*.swo",

@@ -138,6 +138,12 @@ impl Scanner {
         self.dirs.directories(&self.plan.roots)
     }
 
+    /// The directories of file systems that the kernel makes up (`/proc` and the like), which are
+    /// not entered.
+    pub fn made_up(&self) -> impl Iterator<Item = &Arc<Path>> {
+        self.dirs.made_up()
+    }
+
     /// The mount that the directory shown as `path` lies on.
     pub fn mount_of(&self, path: &Path) -> Option<MountId> {
         self.dirs.get(self.dirs.at(path)?).map(KnownDir::heard_on)

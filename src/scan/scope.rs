@@ -87,4 +87,10 @@ impl Forest {
             is_single: dir.single.is_some(),
         })
     }
+
+    /// The directories that are not entered, since the kernel makes up what is in them.
+    pub(super) fn made_up(&self) -> impl Iterator<Item = &Arc<Path>> {
+        let known = self.order().iter().filter_map(|id| self.get(*id));
+        known.filter(|dir| dir.mount == Mount::Pseudo).map(|dir| &dir.path)
+    }
 }

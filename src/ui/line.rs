@@ -63,6 +63,8 @@ kinds! {
     Interval = "interval",
     /// All files were read once.
     Baseline = "baseline",
+    /// A root holds far more than a project.
+    TooBroad = "too_broad",
     /// A root cannot be watched.
     CannotWatch = "cannot_watch",
     /// The watcher failed.

@@ -15,5 +15,5 @@ pub use line::{Kind, Level, Line};
 pub use log::Log;
 pub use progress::{Progress, looking};
 pub use screen::{Lines, Prefix, Screen};
-pub use style::{SCHEMA, Style};
+pub use style::{SCHEMA, Style, Tone};
 pub use write::write_all;

@@ -31,6 +31,43 @@ const OURS: Colours = AnsiColor::Cyan.on_default();
 const WRONG: Colours = AnsiColor::Red.on_default().bold();
 const GOOD: Colours = AnsiColor::Green.on_default();
 const FAINT: Colours = Colours::new().dimmed();
+const DOUBTFUL: Colours = AnsiColor::Yellow.on_default();
+
+/// What is meant by a colour, outside of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// Nothing.
+    Plain,
+    /// All is well.
+    Good,
+    /// It could be better.
+    Doubtful,
+    /// Something is wrong.
+    Wrong,
+    /// Of less interest than what is around it.
+    Faint,
+}
+
+impl Tone {
+    /// The text in its colour, if colours are wanted.
+    pub fn paint(self, text: &str, colour: bool) -> String {
+        let colours = match self {
+            Self::Plain => PLAIN,
+            Self::Good => GOOD,
+            Self::Doubtful => DOUBTFUL,
+            Self::Wrong => WRONG,
+            Self::Faint => FAINT,
+        };
+        paint(colours, text, colour)
+    }
+}
+
+fn paint(colours: Colours, text: &str, colour: bool) -> String {
+    match colour {
+        true if colours != PLAIN => format!("{colours}{text}{colours:#}"),
+        _ => text.to_owned(),
+    }
+}
 
 /// What services are told apart by.
 const SERVICES: [AnsiColor; 7] = [
@@ -63,10 +100,7 @@ impl Style {
         match self {
             Self::Json => json(line, now),
             Self::Human { colour, time } => {
-                let paint = |colours: Colours, text: &str| match colour {
-                    true if colours != PLAIN => format!("{colours}{text}{colours:#}"),
-                    _ => text.to_owned(),
-                };
+                let paint = |colours: Colours, text: &str| paint(colours, text, colour);
                 let mut words = String::new();
                 if time {
                     let time = humantime::format_rfc3339_millis(now).to_string();

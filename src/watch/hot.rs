@@ -22,6 +22,7 @@ const BUDGET: u32 = 100;
 #[derive(Clone, Debug, Default)]
 pub struct HotSet {
     dirs: BTreeMap<Arc<Path>, Instant>,
+    cost: Option<Duration>,
 }
 
 impl HotSet {
@@ -42,9 +43,16 @@ impl HotSet {
         self.dirs.keys().cloned().collect()
     }
 
-    /// How long to wait after a look at them that cost so much CPU time.
-    pub fn rest(cost: Duration) -> Duration {
-        cost.saturating_mul(BUDGET).max(SHORTEST)
+    /// Takes note of a look at nothing but them, which took `cost` of CPU time. Costs are averaged:
+    /// a look that finds an edit costs more in a large tree, and the next edit is not to wait for
+    /// that.
+    pub fn looked(&mut self, cost: Duration) {
+        self.cost = Some(self.cost.map_or(cost, |before| (before * 7 + cost) / 8));
+    }
+
+    /// How long to wait after a look at them.
+    pub fn rest(&self) -> Duration {
+        self.cost.unwrap_or_default().saturating_mul(BUDGET).max(SHORTEST)
     }
 }
 
@@ -78,7 +86,27 @@ mod tests {
 
     #[test]
     fn what_costs_more_is_looked_at_less_often() {
-        assert_eq!(HotSet::rest(Duration::from_micros(100)), SHORTEST);
-        assert_eq!(HotSet::rest(Duration::from_millis(2)), Duration::from_millis(200));
+        let rest = |cost| {
+            let mut hot = HotSet::default();
+            hot.looked(cost);
+            hot.rest()
+        };
+        assert_eq!(rest(Duration::from_micros(100)), SHORTEST);
+        assert_eq!(rest(Duration::from_millis(2)), Duration::from_millis(200));
+    }
+
+    #[test]
+    fn an_edit_that_costs_more_does_not_hold_up_the_next() {
+        let mut hot = HotSet::default();
+        for _ in 0..8 {
+            hot.looked(Duration::from_micros(100));
+        }
+        hot.looked(Duration::from_millis(4));
+        assert!(hot.rest() < Duration::from_millis(65), "{:?}", hot.rest());
+        // Of what changes all the time, as a log does, each look costs as much.
+        for _ in 0..50 {
+            hot.looked(Duration::from_millis(4));
+        }
+        assert!(hot.rest() > Duration::from_millis(390), "{:?}", hot.rest());
     }
 }

@@ -23,6 +23,7 @@ pub use agenda::{Agenda, Due};
 pub use ailments::Ailments;
 pub use cadence::{Cadence, Interval};
 pub use hot::HotSet;
+pub use native::{Trial, try_events};
 pub use report::{Report, Timing};
 pub use settle::{Settle, Verdict};
 pub use silence::{Said, Silence};

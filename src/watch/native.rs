@@ -10,7 +10,8 @@ use std::sync::Arc;
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
 use rustix::io::Errno;
 
-use crate::scan::Directory;
+use super::{Mode, Trusts};
+use crate::scan::{Directory, Scanner};
 
 /// Everything that may change what a look finds. Reading and opening are not in it, so that our
 /// own looks make no events. Writing through a mapping shows only as the file is closed.
@@ -189,6 +190,34 @@ impl Native {
             self.paths.remove(&number);
             // It may have ended by itself.
             _ = inotify::remove_watch(&self.inotify, number);
+        }
+    }
+}
+
+/// What came of watching everything for events once, as `stakeout doctor` does.
+#[derive(Clone, Copy, Debug)]
+pub struct Trial {
+    /// How many directories events are asked for.
+    pub wanted: usize,
+    /// For how many they can be had.
+    pub watched: usize,
+    /// Why not for the others, as `errno(3)`: `EMFILE` and `ENOSPC` are limits.
+    pub refused: Option<i32>,
+}
+
+/// Watches all that `scanner` knows as it would be watched in this mode, and lets go of it again.
+/// Shares are passed over: of them little can be expected, and they may not answer.
+pub fn try_events(scanner: &Scanner, mode: Mode) -> Trial {
+    let trusts = Trusts::new(mode);
+    let is_wanted = |dir: &Directory<'_>| dir.is_local && trusts.wants_events(true);
+    let wanted = || scanner.directories().filter(is_wanted);
+    let count = wanted().count();
+    match Native::new() {
+        _ if count == 0 => Trial { wanted: 0, watched: 0, refused: None },
+        Err(errno) => Trial { wanted: count, watched: 0, refused: Some(errno.raw_os_error()) },
+        Ok(mut native) => {
+            let refused = native.sync(wanted()).refused.map(Errno::raw_os_error);
+            Trial { wanted: count, watched: native.len(), refused }
         }
     }
 }

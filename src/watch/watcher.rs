@@ -91,7 +91,6 @@ pub fn watch(
         settle: Settle::new(timing.debounce, timing.max_wait),
         moving: BTreeSet::new(),
         hot: HotSet::default(),
-        hot_cost: Duration::ZERO,
         trusts: Trusts::new(mode),
         native,
         hints: Hints::default(),
@@ -122,8 +121,6 @@ struct Watcher<F: Fn(Report) -> bool> {
     /// Where something changed that is not settled yet.
     moving: BTreeSet<Arc<Path>>,
     hot: HotSet,
-    /// What the last look at nothing but the hot set cost.
-    hot_cost: Duration,
     trusts: Trusts,
     /// None where events are not wanted, or cannot be had.
     native: Option<Native>,
@@ -276,7 +273,7 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
             self.send(Report::Pace(self.cadence.interval()))?;
         }
         if due == (Due { hot: true, ..Due::default() }) {
-            self.hot_cost = cost;
+            self.hot.looked(cost);
         }
         self.ail(&scope, look.troubles)?;
         if due.hints {
@@ -333,7 +330,7 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
         }
         let is_hot = !self.hot.dirs(ended).is_empty();
         self.agenda.hot =
-            is_hot.then(|| self.agenda.hot.unwrap_or_else(|| ended + HotSet::rest(self.hot_cost)));
+            is_hot.then(|| self.agenda.hot.unwrap_or_else(|| ended + self.hot.rest()));
     }
 
     /// Takes a new snapshot as the latest; gives how its content differs from the one before.
@@ -369,9 +366,10 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
     }
 
     fn ail(&mut self, scope: &Scope, troubles: Vec<Trouble>) -> Result<(), Over> {
+        let now = Instant::now();
         let (begun, ended) = match scope {
-            Scope::Everything => self.ailments.looked(troubles),
-            Scope::Part { .. } => (self.ailments.looked_at_part(troubles), Vec::new()),
+            Scope::Everything => self.ailments.looked(troubles, now),
+            Scope::Part { .. } => (self.ailments.looked_at_part(troubles, now), Vec::new()),
         };
         if !begun.is_empty() {
             self.send(Report::Troubles(begun))?;

@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -28,13 +29,64 @@ const HOUR: Duration = Duration::from_secs(3600);
 fn on_a_share_it_looks_again_and_again_and_says_why() {
     let Some(share) = Share::mount() else { return };
     share.write("a", "one");
-    let stakeout = Running::start(&share, &[]);
+    let stakeout = Running::start(share.path(), &[]);
     let line = stakeout.wait_for("is on a share, where edits made on the other side make no event");
     assert!(line.contains("looking as often as the CPU budget allows"), "{line}");
     share.write("a", "two");
     stakeout.wait_for("modified ");
     share.write("new/b", "one");
     stakeout.wait_for("created ");
+}
+
+#[test]
+fn on_bindfs_that_is_edited_from_behind_it_looks_again_and_again() {
+    if !can_mount() {
+        return;
+    }
+    let (behind, seen) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    fs::write(behind.path().join("a"), "one").unwrap();
+    let mounted = Mounted::by("bindfs", &[behind.path()], seen.path());
+    let Some(_mounted) = mounted else { return };
+    let stakeout = Running::start(seen.path(), &[]);
+    stakeout.wait_for("is on a share, where edits made on the other side make no event");
+    for text in ["two", "six"] {
+        fs::write(behind.path().join("a"), text).unwrap();
+        stakeout.wait_for("modified ");
+        stakeout.wait_for("starting sleep");
+    }
+}
+
+/// Where all edits pass through this kernel.
+#[test]
+fn on_a_disk_and_in_memory_events_are_trusted_after_a_while() {
+    if !can_mount() {
+        return;
+    }
+    let (image, place) = (tempfile::NamedTempFile::new().unwrap(), tempfile::tempdir().unwrap());
+    image.as_file().set_len(16 << 20).unwrap();
+    let made = Command::new("mkfs.ext4").arg("-q").arg(image.path()).status().unwrap();
+    assert!(made.success(), "mkfs.ext4 from e2fsprogs: {made}");
+    for kind in ["ext4", "tmpfs"] {
+        let _mounted = match kind {
+            "ext4" => {
+                Mounted::by("mount", &["-oloop".as_ref(), image.path()], place.path()).unwrap()
+            }
+            kind => Mounted::new(kind, place.path()),
+        };
+        fs::write(place.path().join("a"), "zero").unwrap();
+        let stakeout = Running::start(place.path(), &["-v"]);
+        stakeout.wait_for("all files were read once");
+        for text in ["one", "two", "six"] {
+            // At once: what is cut off first and written then may be seen twice.
+            fs::write(place.path().join("a~"), text).unwrap();
+            fs::rename(place.path().join("a~"), place.path().join("a")).unwrap();
+            stakeout.wait_for(if text == "six" {
+                "all changes made events so far"
+            } else {
+                "modified"
+            });
+        }
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A share that does not answer at all. The scanner waits for it; nothing else does.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -9,16 +10,16 @@ use std::time::{Duration, Instant};
 use super::session::{Session, Tree};
 use super::share::{Faults, Share};
 
-/// stakeout on a share, with a program that does nothing.
+/// stakeout on a directory, with a program that does nothing.
 pub struct Running {
     stakeout: Child,
     lines: Receiver<String>,
 }
 
 impl Running {
-    pub fn start(share: &Share, options: &[&str]) -> Self {
+    pub fn start(root: &Path, options: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_stakeout"));
-        command.args(options).arg("-w").arg(share.path()).args(["--", "sleep", "1000"]);
+        command.args(options).arg("-w").arg(root).args(["--", "sleep", "1000"]);
         Self::spawn(command)
     }
 
@@ -56,7 +57,7 @@ impl Drop for Running {
 fn a_hang_is_told_of_and_watching_goes_on_after_it() {
     let Some(share) = Share::mount() else { return };
     share.write("a", "one");
-    let stakeout = Running::start(&share, &["--interval", "200ms"]);
+    let stakeout = Running::start(share.path(), &["--interval", "200ms"]);
     stakeout.wait_for("starting sleep");
     share.set(Faults { hangs: true, ..Faults::default() });
     let line = stakeout.wait_for("does not answer since 2");
@@ -71,7 +72,7 @@ fn a_hang_is_told_of_and_watching_goes_on_after_it() {
 fn while_it_hangs_signals_are_answered_and_the_program_is_stopped() {
     let Some(share) = Share::mount() else { return };
     share.write("a", "one");
-    let mut stakeout = Running::start(&share, &["--interval", "200ms"]);
+    let mut stakeout = Running::start(share.path(), &["--interval", "200ms"]);
     stakeout.wait_for("starting sleep");
     share.set(Faults { hangs: true, ..Faults::default() });
     stakeout.wait_for("does not answer");

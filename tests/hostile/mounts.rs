@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, unmount};
 
@@ -21,6 +22,20 @@ impl Mounted {
     pub fn new(kind: &str, path: &Path) -> Self {
         mount("none", path, kind, MountFlags::empty(), None::<&std::ffi::CStr>).unwrap();
         Self(path.to_path_buf())
+    }
+
+    /// One that a program mounts, if that is installed.
+    pub fn by(program: &str, arguments: &[&Path], path: &Path) -> Option<Self> {
+        let output = Command::new(program).args(arguments).arg(path).output();
+        match output {
+            Ok(output) => assert!(output.status.success(), "{program}: {output:?}"),
+            Err(error) => {
+                assert!(std::env::var_os("CI_ALL_TESTS").is_none(), "{program}: {error}");
+                println!("skipped: needs {program}");
+                return None;
+            }
+        }
+        Some(Self(path.to_path_buf()))
     }
 
     fn bind(from: &Path, path: &Path) -> Self {
@@ -131,4 +146,33 @@ fn a_volume_that_links_lead_into_loses_nothing_when_it_is_unmounted() {
     // What is deleted is.
     fs::remove_file(kept.path().join("file")).unwrap();
     assert_eq!(tree.changes(), ["modified file", "modified twin", "removed all/file"]);
+}
+
+/// As when a container's whole file system is watched.
+#[test]
+fn what_the_kernel_makes_up_is_not_entered() {
+    if !can_mount() {
+        return;
+    }
+    let place = tempfile::tempdir().unwrap();
+    let kinds = ["proc", "sysfs", "devpts", "mqueue", "debugfs", "securityfs"];
+    let mounted: Vec<Mounted> = kinds
+        .iter()
+        .filter_map(|kind| {
+            let path = place.path().join(kind);
+            fs::create_dir(&path).unwrap();
+            let no_options = None::<&std::ffi::CStr>;
+            // Not every kernel has each of them.
+            mount("none", &path, *kind, MountFlags::empty(), no_options).ok()?;
+            Some(Mounted(path))
+        })
+        .collect();
+    assert!(mounted.len() >= 2, "proc and sysfs are everywhere");
+    write(&place.path().join("a"), "one");
+    let mut tree = Watched::at(place.path(), false);
+    assert_eq!(tree.scanner.snapshot().len(), 1);
+    assert_eq!(tree.scanner.made_up().count(), mounted.len());
+    tree.write("a", "two");
+    assert_eq!(tree.changes(), ["modified a"]);
+    assert_eq!(errnos(&mut tree), [0; 0]);
 }

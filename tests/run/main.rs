@@ -10,6 +10,7 @@ mod control;
 mod crashing;
 mod crowds;
 mod descendants;
+mod doctor;
 mod ending;
 mod git;
 mod go;

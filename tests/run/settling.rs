@@ -8,7 +8,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::support::{Session, Tree};
 
@@ -182,6 +182,38 @@ fn every_save_restarts_once_by_polling() {
 #[test]
 fn every_save_restarts_once_by_default() {
     every_save_restarts_once(&[]);
+}
+
+/// Those that take no time but for what the machine makes of it.
+const QUICK: [&str; 7] = ["vim's calls", "VS Code", "JetBrains", "gedit", "nano", "sed -i", "mv"];
+
+/// With nothing chosen, a save that is over before the quiet period is one change set. How long it
+/// took is measured, and what a busy machine has drawn out proves nothing: it is done again.
+#[test]
+fn a_quick_save_restarts_once_at_the_default_debounce() {
+    let tree = Tree::new(&[("src/app.txt", "first\n")]);
+    let mut command = tree.stakeout();
+    command.args(["-v", "--", "sh", "-c", "echo shows $(cat src/app.txt); exec sleep 1000"]);
+    let mut session = Session::start(command);
+    session.wait_until_settled();
+    let mut number = 0;
+    for (name, save) in SAVES.into_iter().filter(|(name, _)| QUICK.contains(name)) {
+        let is_proven = (0..50).any(|_| {
+            number += 1;
+            let text = format!("text{number:03}");
+            let before = session.seen("settled in");
+            let began = Instant::now();
+            save(&tree.path("src/app.txt"), &text);
+            let is_quick = began.elapsed() < Duration::from_millis(90);
+            session.wait_for(&format!("shows {text}"));
+            let made = session.seen("settled in") - before;
+            assert!(!is_quick || made == 1, "{name}: {}", session.output());
+            is_quick
+        });
+        assert!(is_proven, "{name} takes longer than the quiet period, again and again");
+    }
+    session.terminate();
+    assert_eq!(session.seen("removed"), 0, "{}", session.output());
 }
 
 /// Runs git without what the user's own configuration says.

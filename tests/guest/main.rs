@@ -1,0 +1,81 @@
+//! stakeout under a second kernel: user-mode Linux, a plain process whose root is this machine's
+//! over hostfs. What is edited here makes no event there, as in a virtual machine that shows a
+//! directory of its host. Needs root and Debian's user-mode-linux; for NFS its server as well.
+
+mod kernel;
+
+use std::fs;
+
+use kernel::Kernel;
+
+/// What stakeout runs there.
+const PROGRAM: &str = "stakeout -v -- sh -c 'echo shows $(cat a); exec sleep 1000'";
+
+#[test]
+fn on_a_directory_of_the_host_no_option_is_needed() {
+    let job = format!("cd $PLACE/tree && exec {PROGRAM}");
+    let Some(mut kernel) = Kernel::boot(&[], &[("a", "one"), ("src/b", "one")], &job) else {
+        return;
+    };
+    kernel.wait_for("is on a share, where edits made on the other side make no events: looking");
+    kernel.wait_for("shows one");
+    kernel.write("tree/a", "two");
+    kernel.wait_for("modified a");
+    kernel.wait_for("shows two");
+    // Of the same size, and by renaming, as an editor does.
+    kernel.write("tree/a~", "six");
+    fs::rename(kernel.path("tree/a~"), kernel.path("tree/a")).unwrap();
+    kernel.wait_for("shows six");
+    kernel.write("tree/new/deep/c", "one");
+    kernel.wait_for("created new/deep/c");
+}
+
+/// An export of a tmpfs, mounted beside it by the same kernel, and edited beneath.
+const EXPORT: &str = "
+for module in nfsd nfsv4; do modprobe -d /run/modules $module; done
+mkdir -p /run/export /run/nfs
+mount -t tmpfs export /run/export
+mount -t tmpfs state /var/lib/nfs
+mkdir -p /var/lib/nfs/v4recovery /var/lib/nfs/rpc_pipefs
+touch /var/lib/nfs/etab /var/lib/nfs/rmtab /var/lib/nfs/state
+mount -t nfsd nfsd /proc/fs/nfsd
+mkdir -p /run/rpcbind
+rpcbind -w
+exportfs -o rw,no_root_squash,no_subtree_check,fsid=0,insecure 127.0.0.1:/run/export
+rpc.mountd
+rpc.nfsd 2
+cp -r $PLACE/tree/. /run/export
+mount -t nfs -o vers=4.2 127.0.0.1:/ /run/nfs || exit 1
+cd /run/nfs
+(while :; do
+  [ -e $PLACE/edit ] && mv $PLACE/edit $PLACE/edited && cp $PLACE/edited /run/export/a
+  sleep 0.05
+done) &
+";
+
+#[test]
+fn on_nfs_that_the_server_edits_no_option_is_needed() {
+    let job = format!("{EXPORT}exec {PROGRAM}");
+    let needs = ["rpc.nfsd", "rpc.mountd", "rpcbind", "exportfs", "mount.nfs", "modprobe"];
+    let Some(mut kernel) = Kernel::boot(&needs, &[("a", "one"), ("src/b", "one")], &job) else {
+        return;
+    };
+    kernel.wait_for("is on a share, where edits made on the other side make no events: looking");
+    kernel.wait_for("shows one");
+    kernel.edit("edit", "two");
+    kernel.wait_for("modified a");
+    kernel.wait_for("shows two");
+    kernel.edit("edit", "six");
+    kernel.wait_for("shows six");
+}
+
+#[test]
+fn the_doctor_says_what_it_is_on() {
+    let Some(mut kernel) =
+        Kernel::boot(&[], &[("a", "one")], "cd $PLACE/tree && exec stakeout doctor")
+    else {
+        return;
+    };
+    kernel.wait_for("hostfs");
+    kernel.wait_for("ok    share     . (hostfs) is on a share");
+}
