@@ -49,7 +49,7 @@ fn a_save_by_rename_restarts_once() {
     session.wait_until_settled();
     tree.save_by_rename("a", "two");
     session.wait_for("shows two");
-    tree.write("a", "three");
+    tree.save_by_rename("a", "three");
     session.wait_for("shows three");
     session.terminate();
     assert_eq!(session.seen("modified a"), 2, "{}", session.output());
