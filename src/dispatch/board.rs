@@ -58,7 +58,7 @@ impl Board {
                 self.silent.insert(path.clone(), since.unwrap_or(SystemTime::UNIX_EPOCH));
             }
             Report::Answers { path, .. } => _ = self.silent.remove(path),
-            Report::Trust { path, verdict } => {
+            Report::Trust { path, verdict, .. } => {
                 self.has_share |= matches!(verdict, TrustVerdict::Share | TrustVerdict::Missed);
                 let trust = match verdict {
                     TrustVerdict::Share => Trust::Share,

@@ -38,7 +38,9 @@ impl Dispatcher {
                 let line = format!("{}: readable again, or gone", first_and_rest(paths));
                 Line::event(Kind::Readable, line).with("paths", all(paths))
             }
-            Report::Trust { path, verdict } => return self.say_trust(path, *verdict),
+            Report::Trust { path, verdict, shown_by } => {
+                return self.say_trust(path, *verdict, shown_by.as_deref());
+            }
             Report::Unheard { errno, watched } => {
                 let line = Line::problem(Kind::EventsLimited, unheard(*errno, *watched));
                 line.with("errno", *errno).with("directories", *watched)
@@ -99,7 +101,7 @@ impl Dispatcher {
     }
 
     /// What was decided, why, and what happens now.
-    fn say_trust(&self, path: &Path, verdict: TrustVerdict) {
+    fn say_trust(&self, path: &Path, verdict: TrustVerdict, shown_by: Option<&Path>) {
         let path = text::path(if path.as_os_str().is_empty() { ".".as_ref() } else { path });
         let interval = match self.timing.interval {
             Interval::Fixed(interval) => format!("every {}", text::duration(interval)),
@@ -134,8 +136,9 @@ impl Dispatcher {
             (TrustVerdict::Missed, _) => (
                 Level::Event,
                 format!(
-                    "{path} changed without an event, so events are not relied upon there any \
-                     more: looking {interval}"
+                    "{} changed without an event, so events are not relied upon in {path} any \
+                     more: looking {interval}",
+                    shown_by.map(text::path).unwrap_or_default()
                 ),
             ),
             (TrustVerdict::Unwatched, _) => return,

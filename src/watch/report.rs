@@ -62,10 +62,12 @@ pub enum Report {
     Recovered(Vec<PathBuf>),
     /// How much the native events of a mount are trusted is another than before.
     Trust {
-        /// What changed, or where the mount was met.
+        /// The highest directory that is known on the mount.
         path: PathBuf,
         /// What was decided.
         verdict: TrustVerdict,
+        /// The change that showed it, if one did.
+        shown_by: Option<PathBuf>,
     },
     /// Native events cannot be had, or not for all directories, for the reason of this
     /// `errno(3)`.

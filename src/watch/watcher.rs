@@ -279,8 +279,9 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
         if due.hints {
             self.hints_rest = ended + rest_after_hints(ended - began);
         }
-        // Whatever was seen has made its event by now.
+        // Whatever was seen has made its event by now, or does so as soon as its writer goes on.
         self.take_hints();
+        self.await_events(&changes, &told);
         for change in &changes {
             self.judge(change, &told, ended)?;
         }

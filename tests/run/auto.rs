@@ -240,7 +240,7 @@ fn where_all_changes_make_events_it_looks_only_now_and_then() {
         session.wait_for("modified b");
     }
     tree.save_by_rename("b", "3");
-    session.wait_for("b: all changes made events so far; from now on they say when to look");
+    session.wait_for(".: all changes made events so far; from now on they say when to look");
     looks_at_rest(&session);
     // Several would be due in this time if it went on as before: one each 200 ms at least.
     let before = looks(&session);
@@ -332,7 +332,7 @@ fn a_change_that_made_no_event_ends_the_trust_and_is_found() {
     session.wait_for("all changes made events so far");
     // The safety net finds this, up to 10 s later, and the next ones come sooner.
     tree.write("lower/deep/c", "two");
-    session.wait_for("deep/c changed without an event, so events are not relied upon there any");
+    session.wait_for("deep/c changed without an event, so events are not relied upon in . any");
     session.wait_for("modified deep/c");
     for text in ["two", "six", "ten"] {
         tree.write("lower/a", text);

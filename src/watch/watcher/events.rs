@@ -4,15 +4,19 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::super::native::Hints;
-use super::super::{Interval, Report, TrustVerdict};
-use super::{Over, Watcher};
+use super::super::{Interval, Report};
+use super::{Over, REST, Watcher};
 use crate::scan::{MountId, RULE_FILES};
 use crate::tree::{Change, Dir};
+
+/// How late an event may come.
+const LATE: Duration = Duration::from_millis(200);
 
 /// What proved nothing at first is looked at again after so long, at the soonest.
 const PROOF: Duration = Duration::from_millis(100);
@@ -72,7 +76,7 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
                 }
             }
             for (path, verdict) in verdicts {
-                self.report_trust(path, verdict)?;
+                self.send(Report::Trust { path, verdict, shown_by: None })?;
             }
         }
         let Some(native) = &mut self.native else {
@@ -101,6 +105,28 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
         Ok(())
     }
 
+    /// Waits a moment for events of what a look found. The kernel makes them after the write
+    /// (fsnotify), and who writes may be held up in between; trust that is lost is lost for good.
+    pub(super) fn await_events(&mut self, changes: &[Change], told: &Hints) {
+        let until = Instant::now() + LATE;
+        while changes.iter().any(|change| self.is_missed(change, told)) && Instant::now() < until {
+            thread::sleep(REST);
+            self.take_hints();
+        }
+    }
+
+    /// Whether a change would end the trust in its mount.
+    fn is_missed(&self, change: &Change, told: &Hints) -> bool {
+        let dir = &change.place().dir;
+        self.native.as_ref().is_some_and(|native| native.watches(dir))
+            && self.scanner.mount_of(dir).is_some_and(|mount| !self.trusts.is_deaf(mount))
+            && !self.was_told(dir, told)
+    }
+
+    fn was_told(&self, dir: &Arc<Path>, told: &Hints) -> bool {
+        [told, &self.hints].iter().any(|hints| hints.everywhere || hints.dirs.contains(dir))
+    }
+
     /// Learns from a change that a look found.
     pub(super) fn judge(
         &mut self,
@@ -113,22 +139,20 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
         self.moving.insert(Arc::clone(dir));
         // A directory that came or went shows in the one above it, which events told of.
         let Some(mount) = self.scanner.mount_of(dir) else { return Ok(()) };
-        let hints = [told, &self.hints];
-        let was_told = hints.iter().any(|hints| hints.everywhere || hints.dirs.contains(dir));
+        let was_told = self.was_told(dir, told);
         // What is not watched yet could not tell.
         if self.native.as_ref().is_some_and(|native| native.watches(dir))
             && let Some(verdict) = self.trusts.changed(mount, was_told)
         {
-            self.report_trust(place.path(), verdict)?;
+            // Sorted as they are, the first directory on the mount is the highest.
+            let top = self.scanner.directories().find(|dir| dir.mount == mount);
+            let path = top.map_or(PathBuf::new(), |dir| dir.path.to_path_buf());
+            self.send(Report::Trust { path, verdict, shown_by: Some(place.path()) })?;
         }
         let has_budget = matches!(self.interval, Interval::Budget(_));
         if has_budget && (self.native.is_none() || self.trusts.is_deaf(mount)) {
             self.hot.changed(dir, now);
         }
         Ok(())
-    }
-
-    fn report_trust(&self, path: PathBuf, verdict: TrustVerdict) -> Result<(), Over> {
-        self.send(Report::Trust { path, verdict })
     }
 }
