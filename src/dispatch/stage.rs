@@ -25,6 +25,7 @@ pub(super) struct Stage {
     changed: Option<Changed>,
     pages: u64,
     styles: u64,
+    changes: u64,
     /// Of each service, by its number, what was last to be seen.
     seen: BTreeMap<usize, Seen>,
 }
@@ -72,12 +73,14 @@ impl Stage {
             changed: None,
             pages: 0,
             styles: 0,
+            changes: 0,
             seen: BTreeMap::new(),
         }
     }
 
     /// These changes are about to be acted on.
     pub(super) fn changed(&mut self, changes: &[Change]) {
+        self.changes += 1;
         let is_style = |path: &Path| {
             path.extension().map(OsStr::as_bytes).is_some_and(|it| it.eq_ignore_ascii_case(b"css"))
         };
@@ -134,17 +137,17 @@ impl Stage {
             _ => views.into_iter().find_map(|view| view.failure),
         };
         let failure = failure.map(|failure| self.shown.failure(failure));
-        self.feed.show(Scene { gate, failure, pages: self.pages, styles: self.styles });
+        let Self { pages, styles, changes, .. } = *self;
+        self.feed.show(Scene { gate, failure, pages, styles, changes });
     }
 }
 
 impl Seen {
     fn of(service: &Service) -> Self {
-        let is_up = matches!(service.engine.phase(), Phase::Ready | Phase::Handover);
         let stays = service.spec.program.is_none()
             || matches!(service.spec.policy.on_change, OnChange::Build | OnChange::Signal(_));
         Self {
-            instance: service.engine.current().filter(|_| is_up),
+            instance: service.engine.current().filter(|_| is_up(service)),
             builds: if stays { service.record.builds.done } else { 0 },
         }
     }
@@ -177,13 +180,7 @@ fn rank(way: &Way) -> u8 {
 impl View {
     fn of(service: &Service) -> Self {
         let (phase, policy) = (service.engine.phase(), &service.spec.policy);
-        let has_program = service.spec.program.is_some();
-        let is_late =
-            service.record.late.is_some() && service.record.late == service.engine.current();
-        let is_up = !has_program
-            || matches!(phase, Phase::Ready | Phase::Handover)
-            // It may answer all the same.
-            || phase == Phase::Starting && is_late;
+        let is_up = service.spec.program.is_none() || is_up(service);
         let build = build_failure(service);
         let gate = match phase {
             // What takes over does so unnoticed.
@@ -209,6 +206,16 @@ impl View {
             Failure { output, ..Failure::new(FailureKind::ProgramEnded, title) }
         });
         Self { gate, is_up, failure: build.or(handover) }
+    }
+}
+
+/// Whether its program can answer: it is ready, or is late and may all the same.
+fn is_up(service: &Service) -> bool {
+    let late = service.record.late;
+    match service.engine.phase() {
+        Phase::Ready | Phase::Handover => true,
+        Phase::Starting => late.is_some() && late == service.engine.current(),
+        _ => false,
     }
 }
 

@@ -38,12 +38,25 @@ impl Route {
         };
         let (listen, upstream) = (parse_listen(listen)?, Upstream::parse(upstream)?);
         match &upstream {
-            Upstream::Tcp(address) if *address == listen => {
+            Upstream::Tcp(address) if is_same(&listen, address) => {
                 Err(format!("`{text}` would pass requests on to itself; give two ports"))
             }
             _ => Ok(Self { listen, upstream }),
         }
     }
+}
+
+/// Whether what is sent to `upstream` comes in at `listen`, as far as the words tell.
+fn is_same(listen: &str, upstream: &str) -> bool {
+    const THIS: [&str; 3] = ["127.0.0.1", "localhost", "[::1]"];
+    let parts = |address: &str| {
+        address.rsplit_once(':').map(|(host, port)| (host.to_owned(), port.to_owned()))
+    };
+    let (Some((here, port)), Some((there, other))) = (parts(listen), parts(upstream)) else {
+        return false;
+    };
+    let is_all = ["0.0.0.0", "[::]"].contains(&here.as_str()) || THIS.contains(&here.as_str());
+    port == other && (here == there || is_all && THIS.contains(&there.as_str()))
 }
 
 /// Reads `[HOST:]PORT`, on this machine's loopback unless a host is named.
@@ -105,7 +118,19 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_told() {
-        for text in ["8080", "8080=", "=3000", "a=b", "80800=1", "::1=2", "1=unix:", "8=0", "8=8"] {
+        for text in [
+            "8080",
+            "8080=",
+            "=3000",
+            "a=b",
+            "80800=1",
+            "::1=2",
+            "1=unix:",
+            "8=0",
+            "8=8",
+            "0.0.0.0:8=8",
+            "8=localhost:8",
+        ] {
             assert!(Route::parse(text).is_err(), "{text}");
         }
         assert!(Route::parse("8080").unwrap_err().contains("LISTEN=UPSTREAM"));

@@ -9,6 +9,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::{Body as HttpBody, Frame};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{self, Receiver};
 
 use super::decode::{Chunks, Coding};
@@ -58,6 +59,7 @@ impl Injected {
         let at = match inject::place(opening, is_all) {
             Place::Unclear => return None,
             Place::Document(at) => Some(at),
+            Place::Nowhere => None,
             // An empty answer is no page.
             Place::Fragment(at) => (self.is_known && !opening.is_empty()).then_some(at),
         };
@@ -120,7 +122,7 @@ const PIECE: usize = 16 * 1024;
 
 /// What a coded body contains. A thread decodes it, since that may take a while; what comes of it
 /// comes as it is read.
-pub fn decoded(coded: Body, coding: Coding) -> Body {
+pub fn decoded(coded: Body, coding: Coding, decoder: OwnedSemaphorePermit) -> Body {
     let (sender, chunks) = mpsc::channel(QUEUE);
     tokio::spawn(pass_on(coded, sender));
     let (pieces, decoded) = mpsc::channel(QUEUE);
@@ -140,7 +142,9 @@ pub fn decoded(coded: Body, coding: Coding) -> Body {
                 }
             }
         };
-        if let Err(error) = decode() {
+        let decoded = decode();
+        drop(decoder);
+        if let Err(error) = decoded {
             _ = pieces.blocking_send(Err(error));
         }
     });
@@ -179,6 +183,10 @@ impl HttpBody for Pieces {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use tokio::sync::Semaphore;
+
     use super::*;
 
     fn block_on<T>(future: impl Future<Output = T>) -> T {
@@ -221,7 +229,8 @@ mod tests {
     fn a_body_is_decoded_on_its_way() {
         let coded = b"\x0b\x02\x80hello\x03";
         let text = block_on(async {
-            let body = decoded(whole(&coded[..]), Coding::Brotli);
+            let decoder = Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap();
+            let body = decoded(whole(&coded[..]), Coding::Brotli, decoder);
             body.collect().await.unwrap().to_bytes()
         });
         assert_eq!(text, "hello");

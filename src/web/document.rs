@@ -79,9 +79,13 @@ pub fn is_page(status: StatusCode, headers: &HeaderMap) -> Option<Option<Coding>
     let is_html = kind.split(';').next().unwrap_or_default().trim() == "text/html";
     // Only in charsets that contain ASCII does the script mean what it says.
     let is_ascii = !kind.contains("utf-16") && !kind.contains("utf-32");
-    let is_shown = !text(CONTENT_DISPOSITION).is_some_and(|it| it.starts_with("attachment"));
+    let is_saved = |it: &str| it.trim_start().to_ascii_lowercase().starts_with("attachment");
+    let is_shown = !text(CONTENT_DISPOSITION).is_some_and(is_saved);
     // RFC 9111, section 5.2.2.6.
-    let is_open = !text(CACHE_CONTROL).is_some_and(|it| it.contains("no-transform"));
+    let is_kept = |it: &HeaderValue| {
+        it.to_str().is_ok_and(|it| it.to_ascii_lowercase().contains("no-transform"))
+    };
+    let is_open = !headers.get_all(CACHE_CONTROL).iter().any(is_kept);
     if !(has_body && is_html && is_ascii && is_shown && is_open) {
         return None;
     }
@@ -148,7 +152,7 @@ mod tests {
             ("content-type", "application/json"),
             ("content-type", "text/html; charset=UTF-16LE"),
             ("content-type", "text/htmlx"),
-            ("content-disposition", "attachment; filename=a.html"),
+            ("content-disposition", "Attachment; filename=a.html"),
             ("cache-control", "private, no-transform"),
             ("content-encoding", "gzip, br"),
             ("content-encoding", "dcb"),

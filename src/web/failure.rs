@@ -1,5 +1,6 @@
 //! A failure that a browser shows: what went wrong, and what was written about it.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -29,15 +30,28 @@ pub enum Output {
     Tail(Tail),
 }
 
+/// So many bytes of what was written are shown: each request makes a page of them.
+const SHOWN: usize = 64 * 1024;
+
 /// How long what a program wrote last may be on its way.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 
 impl Output {
+    /// The last lines, as much of them as a page can show.
     fn lines(&self) -> Vec<String> {
-        match self {
+        let lines = match self {
             Self::Lines(lines) => lines.clone(),
             Self::Tail(tail) => tail.lines(),
-        }
+        };
+        let mut left = SHOWN;
+        let fits = |line: &String| {
+            left = left.saturating_sub(line.len() + 1);
+            left > 0
+        };
+        let lines = lines.into_iter().rev().map(|line| end_of(&line).to_owned());
+        let mut shown: Vec<String> = lines.take_while(fits).collect();
+        shown.reverse();
+        shown
     }
 }
 
@@ -70,11 +84,19 @@ impl Failure {
         }
     }
 
+    /// Tells it from others.
+    pub(super) fn id(&self) -> String {
+        let mut hasher = DefaultHasher::new();
+        (&self.title, self.output.lines()).hash(&mut hasher);
+        format!("{:x}", hasher.finish())
+    }
+
     /// For the script that shows it over a page: lines of spans, each with its classes.
     pub(super) fn for_script(&self) -> Value {
         let span = |Span { text, class }: Span| json!([text, class]);
         let line = |line: &String| ansi::spans(line).into_iter().map(span).collect::<Vec<_>>();
         json!({
+            "id": self.id(),
             "title": self.title,
             "lines": self.output.lines().iter().map(line).collect::<Vec<_>>(),
         })
@@ -107,6 +129,14 @@ impl Failure {
     }
 }
 
+/// The end of a line that is too long to be shown.
+fn end_of(line: &str) -> &str {
+    const LONGEST: usize = SHOWN / 4;
+    let mut starts = line.char_indices().map(|(start, _)| start);
+    let start = starts.find(|start| line.len() - start <= LONGEST).unwrap_or_default();
+    &line[start..]
+}
+
 /// Text within HTML, or within a quoted attribute.
 pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -126,6 +156,16 @@ pub(super) fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_much_that_was_written_the_end_is_shown() {
+        let lines = (0..20_000).map(|number| format!("line {number}")).chain(["é".repeat(SHOWN)]);
+        let output = Output::Lines(lines.collect());
+        let failure = Failure { output, ..Failure::new(FailureKind::BuildFailed, "no") };
+        let html = failure.as_html();
+        assert!(html.len() <= SHOWN && html.contains("line 19999\n"), "{} bytes", html.len());
+        assert!(!html.contains("line 1\n"));
+    }
 
     #[test]
     fn nothing_that_was_written_is_markup() {

@@ -18,6 +18,8 @@ pub struct Scene {
     pub pages: u64,
     /// How often its style sheets had to be, and nothing else.
     pub styles: u64,
+    /// How often the tree has changed.
+    pub changes: u64,
 }
 
 /// Whether requests reach the program.
@@ -58,7 +60,8 @@ impl Feed {
     /// Nothing is to be seen yet.
     pub(super) fn new() -> (Self, Audience) {
         let gate = Gate::Busy { doing: "starting", is_up: false };
-        let (scene, seen) = watch::channel(Scene { gate, failure: None, pages: 0, styles: 0 });
+        let (scene, seen) =
+            watch::channel(Scene { gate, failure: None, pages: 0, styles: 0, changes: 0 });
         let (events, _) = broadcast::channel(EVENTS);
         (Self { scene, events: events.clone() }, Audience { scene: seen, events })
     }

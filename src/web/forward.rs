@@ -7,25 +7,30 @@ use std::time::Duration;
 use http_body_util::BodyExt;
 use hyper::body::{Body as HttpBody, Incoming};
 use hyper::header::{
-    CONNECTION, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, TE,
-    TRAILER, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue,
+    RETRY_AFTER, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use hyper::http::request::Parts;
 use hyper::upgrade::OnUpgrade;
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 use hyper_util::rt::TokioIo;
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::body::{Body, Injected, decoded, empty, whole};
 use super::csp::Ours;
 use super::document::{self, Purpose};
 use super::feed::{Audience, Gate};
-use super::own::{self, PREFIX};
+use super::own::{self, Own, PREFIX};
+use super::server::Seat;
 use super::upstream::{Connections, NoAnswer};
 use super::{Failure, FailureKind, guard};
 
 /// How long to wait before it is tried again to reach the program.
 const PAUSE: Duration = Duration::from_millis(25);
+
+/// How long it takes until it is known that a program has ended.
+const END_TAKES: Duration = Duration::from_millis(250);
 
 /// How often a request is sent again that the program may have seen, if that does no harm: a
 /// program that dies of it is not to die for ever.
@@ -41,6 +46,10 @@ pub struct Proxy {
     pub epoch: String,
     /// For scripts, in policies that go by nonces.
     pub nonce: String,
+    /// Our own pages, which know by what names we may be called.
+    pub own: Arc<Own>,
+    /// Who may undo a content coding, which takes a thread for as long as a client reads.
+    pub decoders: Arc<Semaphore>,
 }
 
 /// Why a request does not reach the program.
@@ -59,9 +68,13 @@ impl Proxy {
         let (mut parts, body) = request.into_parts();
         let purpose = document::purpose(&parts.method, &parts.headers);
         let wants_html = document::wants_html(purpose, &parts.headers);
-        let Some(host) = guard::host(&parts.uri, &parts.headers).map(str::to_owned) else {
-            return plain(StatusCode::BAD_REQUEST, "the request names no host");
+        let host = match guard::host(&parts.uri, &parts.headers) {
+            Some(Ok(host)) => host.to_owned(),
+            // As HTTP/1.0 may.
+            None if parts.version < Version::HTTP_11 => self.connections.upstream().to_string(),
+            _ => return plain(StatusCode::BAD_REQUEST, "the request does not name one host"),
         };
+        let (is_get, seat) = (parts.method == Method::GET, parts.extensions.remove::<Seat>());
         let upgrade = upgrade_of(&parts);
         let client = upgrade.as_ref().and_then(|_| parts.extensions.remove::<OnUpgrade>());
         prepare(&mut parts, &host, peer, upgrade.as_ref());
@@ -72,34 +85,38 @@ impl Proxy {
             Ok(answer) => answer,
             Err(obstacle) => return self.excuse(obstacle, wants_html, &host).await,
         };
+        let protocol = answer.headers().get(UPGRADE).cloned().filter(|_| upgrade.is_some());
         strip(answer.headers_mut());
         if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
-            return switch(answer, upgrade, client);
+            return switch(answer, protocol, client, seat);
         }
         let (mut head, body) = answer.into_parts();
         head.version = Version::default();
         let body = body.map_err(Into::into).boxed_unsync();
         let coding = document::is_page(head.status, &head.headers);
-        let body = match coding.filter(|_| purpose != Purpose::Other) {
+        let coding = coding.filter(|_| purpose != Purpose::Other).and_then(|coding| match coding {
+            None => Some(None),
+            // Where nobody is free to undo it, the page does without the script.
+            Some(coding) => {
+                Some(Some((coding, Arc::clone(&self.decoders).try_acquire_owned().ok()?)))
+            }
+        });
+        let body = match coding {
             None => body,
             Some(coding) => {
                 let source = format!("{host}{PREFIX}");
                 let ours = Ours { source: &source, nonce: &self.nonce };
                 let nonce = document::convert(&mut head.headers, ours);
                 let body = match coding {
-                    Some(coding) => decoded(body, coding),
+                    Some((coding, decoder)) => decoded(body, coding, decoder),
                     None => body,
                 };
                 let is_known = purpose == Purpose::Page;
-                Injected::new(body, self.script(&nonce), is_known).boxed_unsync()
+                let script = own::script(&self.page(), &nonce, is_get);
+                Injected::new(body, script, is_known).boxed_unsync()
             }
         };
         Response::from_parts(head, body)
-    }
-
-    /// The element that loads the script.
-    fn script(&self, nonce: &str) -> String {
-        own::script(&self.page(), nonce)
     }
 
     /// Which page is current.
@@ -133,10 +150,18 @@ impl Proxy {
                     }
                     sleep(PAUSE).await;
                 }
-                Err(NoAnswer::NotSent(unsent)) => request = *unsent,
+                // An idle connection was closed; that of a new one may be for a while.
+                Err(NoAnswer::NotSent(unsent)) => {
+                    request = *unsent;
+                    if Instant::now() + PAUSE > until {
+                        let title = "the program hangs up on whoever asks";
+                        return Err(Obstacle::Late(Failure::new(FailureKind::HungUp, title)));
+                    }
+                    sleep(PAUSE).await;
+                }
                 Err(NoAnswer::HungUp(error)) => {
                     let Some(parts) = again.clone().filter(|_| sent < AGAIN) else {
-                        return Err(self.hung_up(&error));
+                        return Err(self.hung_up(&error).await);
                     };
                     sent += 1;
                     request = Request::from_parts(parts, empty());
@@ -147,7 +172,9 @@ impl Proxy {
         }
     }
 
-    fn hung_up(&self, error: &hyper::Error) -> Obstacle {
+    /// Why the program has hung up: it may have died of it.
+    async fn hung_up(&self, error: &hyper::Error) -> Obstacle {
+        sleep(END_TAKES).await;
         if let Gate::Closed(failure) = &self.audience.scene.borrow().gate {
             return Obstacle::Failed(Arc::clone(failure));
         }
@@ -185,8 +212,15 @@ impl Proxy {
             Obstacle::Late(failure) => (StatusCode::GATEWAY_TIMEOUT, Arc::new(failure)),
         };
         failure.complete().await;
+        // Whoever calls us by a name that may be another site's is told no more than that.
+        let failure = match self.own.guard.is_ours(host) {
+            true => failure,
+            false => Arc::new(Failure::new(failure.kind, &*failure.title)),
+        };
+        let scene = self.audience.scene.borrow().clone();
+        let page = || own::failure_page(&failure, &self.page(), &scene, host);
         let (kind, text) = match wants_html {
-            true => ("text/html; charset=utf-8", own::failure_page(&failure, &self.page(), host)),
+            true => ("text/html; charset=utf-8", page()),
             false => ("application/json", failure.for_programs().to_string() + "\n"),
         };
         let mut answer = plain(status, text);
@@ -212,6 +246,10 @@ const OF_ONE_CONNECTION: [HeaderName; 5] = [CONNECTION, TE, TRAILER, TRANSFER_EN
 const BY_CUSTOM: [&str; 4] = ["keep-alive", "proxy-connection", "proxy-authorization", "expect"];
 
 fn strip(headers: &mut HeaderMap) {
+    // Of two ways to tell a length, this one does not hold (RFC 9112, section 6.3).
+    if headers.contains_key(TRANSFER_ENCODING) {
+        headers.remove(CONTENT_LENGTH);
+    }
     let named: Vec<HeaderName> = headers
         .get_all(CONNECTION)
         .iter()
@@ -257,27 +295,32 @@ fn prepare(parts: &mut Parts, host: &str, peer: IpAddr, upgrade: Option<&HeaderV
     if let Ok(value) = HeaderValue::from_str(host) {
         parts.headers.insert(HOST, value);
     }
-    let before = parts.headers.get("x-forwarded-for").and_then(|it| it.to_str().ok());
-    let from = before.map_or(peer.to_string(), |before| format!("{before}, {peer}"));
-    let forwarded = [("x-forwarded-for", from.as_str()), ("x-forwarded-host", host)];
-    for (name, value) in forwarded {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            parts.headers.insert(name, value);
-        }
+    let before = parts.headers.get_all("x-forwarded-for").iter();
+    let before = before.filter_map(|it| it.to_str().ok()).map(str::to_owned);
+    let from = before.chain([peer.to_string()]).collect::<Vec<_>>().join(", ");
+    if let Ok(from) = HeaderValue::from_str(&from) {
+        parts.headers.insert("x-forwarded-for", from);
+    }
+    if let Ok(host) = HeaderValue::from_str(host) {
+        parts.headers.entry("x-forwarded-host").or_insert(host);
     }
     parts.headers.entry("x-forwarded-proto").or_insert(HeaderValue::from_static("http"));
-    let path = parts.uri.path_and_query().map_or("/", |it| it.as_str());
-    parts.uri = path.parse().unwrap_or_else(|_| Uri::from_static("/"));
+    parts.uri = match parts.uri.path_and_query().map_or("/", |it| it.as_str()) {
+        query if query.starts_with('?') => format!("/{query}").parse(),
+        path => path.parse(),
+    }
+    .unwrap_or_else(|_| Uri::from_static("/"));
     parts.version = Version::HTTP_11;
 }
 
 /// Goes on in another protocol, of which nothing is looked at.
 fn switch(
     mut answer: Response<Incoming>,
-    upgrade: Option<HeaderValue>,
+    protocol: Option<HeaderValue>,
     client: Option<OnUpgrade>,
+    seat: Option<Seat>,
 ) -> Response<Body> {
-    let (Some(upgrade), Some(client)) = (upgrade, client) else {
+    let (Some(protocol), Some(client)) = (protocol, client) else {
         return plain(StatusCode::BAD_GATEWAY, "the program changed the protocol unasked");
     };
     let program = hyper::upgrade::on(&mut answer);
@@ -287,9 +330,10 @@ fn switch(
             // Ends when either side does; there is nobody to tell.
             _ = tokio::io::copy_bidirectional(&mut client, &mut program).await;
         }
+        drop(seat);
     });
     let (mut head, _) = answer.into_parts();
     head.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-    head.headers.insert(UPGRADE, upgrade);
+    head.headers.insert(UPGRADE, protocol);
     Response::from_parts(head, empty())
 }

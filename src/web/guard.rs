@@ -24,8 +24,13 @@ pub struct Guard {
 impl Guard {
     /// Why a request is not answered, if it is not.
     pub fn refusal<B>(&self, request: &Request<B>) -> Option<String> {
-        let host = host(request.uri(), request.headers())?;
-        if !self.is_ours(name_of(host)) {
+        let host = match host(request.uri(), request.headers()) {
+            Some(Ok(host)) => host,
+            Some(Err(())) => return Some("the request does not name one host".into()),
+            // Browsers always name one; what asks for health by HTTP/1.0 need not.
+            None => return None,
+        };
+        if !self.is_ours(host) {
             return Some(format!(
                 "`{host}` is not known to be this machine; to allow it: --allow-host {}",
                 name_of(host)
@@ -48,8 +53,9 @@ impl Guard {
         given.len() == self.token.len() && differing == 0
     }
 
-    fn is_ours(&self, name: &str) -> bool {
-        let name = name.to_ascii_lowercase();
+    /// Whether no other site can be called like this host.
+    pub fn is_ours(&self, host: &str) -> bool {
+        let name = name_of(host).to_ascii_lowercase();
         let bare = name.trim_start_matches('[').trim_end_matches(']');
         // RFC 6761, section 6.3: no site has a name below localhost.
         bare.parse::<IpAddr>().is_ok()
@@ -59,10 +65,18 @@ impl Guard {
     }
 }
 
-/// What a request calls us.
-pub fn host<'r>(uri: &'r Uri, headers: &'r HeaderMap) -> Option<&'r str> {
-    let authority = uri.authority().map(hyper::http::uri::Authority::as_str);
-    authority.or_else(|| headers.get(HOST)?.to_str().ok())
+/// What a request calls us, if it calls us anything; an error if it is not clear what.
+pub fn host<'r>(uri: &'r Uri, headers: &'r HeaderMap) -> Option<Result<&'r str, ()>> {
+    if let Some(authority) = uri.authority() {
+        let host = authority.as_str();
+        return Some(Ok(host.rsplit_once('@').map_or(host, |(_, host)| host)));
+    }
+    let mut hosts = headers.get_all(HOST).iter();
+    let host = hosts.next()?;
+    Some(match (host.to_str(), hosts.next()) {
+        (Ok(host), None) => Ok(host),
+        _ => Err(()),
+    })
 }
 
 /// Without the port.

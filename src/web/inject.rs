@@ -11,6 +11,8 @@ pub enum Place {
     Unclear,
     /// Before this byte, behind something that opens a document.
     Document(usize),
+    /// Nowhere: it is in a charset in which ASCII is something else.
+    Nowhere,
     /// At this byte; nothing says that it is a whole document and not a part of one.
     Fragment(usize),
 }
@@ -21,6 +23,10 @@ pub const LONGEST: usize = 64 * 1024;
 /// The place in the page that begins with `text`; `is_all` says that nothing follows.
 pub fn place(text: &[u8], is_all: bool) -> Place {
     let is_all = is_all || text.len() >= LONGEST;
+    // UTF-16, by its byte order mark.
+    if text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff") {
+        return Place::Nowhere;
+    }
     let mut at = if text.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
     let (mut found, mut next) = (None, 0);
     loop {
@@ -82,9 +88,13 @@ fn opening(text: &[u8], first: usize) -> Opening {
             None => return Opening::Cut,
         }
     }
-    match COMMENT.starts_with(text) {
-        true => Opening::Cut,
-        false => Opening::Other,
+    // The parser takes these for comments, too: `<?xml …?>`, and `<!` with anything else.
+    let is_bogus = text.starts_with(b"<?")
+        || text.starts_with(b"<!") && !COMMENT.starts_with(&text[..text.len().min(4)]);
+    match text.iter().position(|byte| *byte == b'>').filter(|_| is_bogus) {
+        Some(end) => Opening::Comment(end + 1),
+        None if is_bogus || COMMENT.starts_with(text) || text == b"<" => Opening::Cut,
+        None => Opening::Other,
     }
 }
 
@@ -122,6 +132,8 @@ mod tests {
             "<!DOCTYPE html><html lang='>'><head>|<title>x</title>",
             "\u{feff}\n<!-- <head> -->\n<!doctype html>\n<HTML>\n<Head data-a=\">\">|<meta>",
             "<!doctype html>|<title>no head</title>",
+            "<?xml version='1.0'?>\n<!doctype html><html>|<body>",
+            "<!what ever><html>|",
             "<html>|<body>",
             "<!doctype html><html>|<header>",
             "<!doctype html>|",
@@ -140,6 +152,8 @@ mod tests {
         assert_eq!(place(b" <he", false), Place::Unclear);
         assert_eq!(place(b"<head x='>", false), Place::Unclear);
         assert_eq!(place(b"", false), Place::Unclear);
+        assert_eq!(place(b"<?xml", false), Place::Unclear);
+        assert_eq!(place(b"\xff\xfe<\0h\0", false), Place::Nowhere);
         assert_eq!(place(&vec![b' '; LONGEST], false), Place::Fragment(0));
     }
 

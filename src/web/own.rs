@@ -2,13 +2,13 @@
 //! the control socket shows, and ask for it in the same way.
 
 use std::sync::Arc;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, TryRecvError};
 use std::time::Duration;
 
 use hyper::header::{CONTENT_TYPE, HeaderValue, LOCATION};
 use hyper::{Method, Request, Response, StatusCode};
 use serde_json::json;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::body::Body;
 use super::failure::escape;
@@ -23,6 +23,9 @@ pub const PREFIX: &str = "/__stakeout/";
 
 /// How long the main thread may take to answer; it answers at once, or something is wrong.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How often to look for its answer.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// Passes a request on to the main thread; says whether there is one.
 pub type Courier = dyn Fn(Call) -> bool + Send + Sync;
@@ -148,8 +151,16 @@ impl Own {
         if !(self.send)(Call { request, answer }) {
             return None;
         }
-        let answer = tokio::task::spawn_blocking(move || answers.recv_timeout(PATIENCE).ok());
-        timeout(PATIENCE, answer).await.ok()?.ok()?
+        let answered = async move {
+            loop {
+                match answers.try_recv() {
+                    Ok(answer) => return Some(answer),
+                    Err(TryRecvError::Empty) => sleep(PAUSE).await,
+                    Err(TryRecvError::Disconnected) => return None,
+                }
+            }
+        };
+        timeout(PATIENCE, answered).await.ok()?
     }
 }
 
@@ -167,9 +178,11 @@ fn typed(kind: &'static str, text: String) -> Response<Body> {
     answer
 }
 
-/// The element that loads the script into a page.
-pub fn script(page: &str, nonce: &str) -> String {
-    element(page, &format!("nonce=\"{}\"", escape(nonce)))
+/// The element that loads the script into a page; what answers anything but a GET is not loaded
+/// again unasked.
+pub fn script(page: &str, nonce: &str, is_repeatable: bool) -> String {
+    let kept = if is_repeatable { "" } else { " data-kept=\"\"" };
+    element(page, &format!("nonce=\"{}\"{kept}", escape(nonce)))
 }
 
 fn element(page: &str, attributes: &str) -> String {
@@ -183,14 +196,23 @@ pub fn page(epoch: &str, scene: &Scene) -> String {
 }
 
 /// A page that is there instead of the program's own, until that is.
-pub fn failure_page(failure: &Failure, page: &str, host: &str) -> String {
-    // Whether it can be reached is something that nothing tells but trying.
-    let waiting = match failure.kind {
-        FailureKind::NotListening => "listening",
-        _ => "",
+pub fn failure_page(failure: &Failure, page: &str, scene: &Scene, host: &str) -> String {
+    // What it waits for: something else than this failure, any state but this, somebody who
+    // listens, or another program than the one that hung up.
+    let (waiting, until) = match failure.kind {
+        FailureKind::BuildFailed | FailureKind::ProgramEnded => ("mended", "the program works"),
+        FailureKind::NotReady => ("state", "the program works"),
+        FailureKind::NotListening => ("listening", "somebody listens there"),
+        FailureKind::HungUp => ("change", "something changes"),
     };
+    let attributes = format!(
+        "data-waiting=\"{waiting}\" data-failure=\"{}\" data-changes=\"{}\"",
+        failure.id(),
+        scene.changes
+    );
     FAILURE
-        .replace("{{script}}", &element(page, &format!("data-waiting=\"{waiting}\"")))
+        .replace("{{script}}", &element(page, &attributes))
+        .replace("{{until}}", until)
         .replace("{{host}}", &escape(host))
         .replace("{{title}}", &escape(&failure.title))
         .replace("{{output}}", &failure.as_html())

@@ -15,7 +15,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use rustix::process::{Resource, getrlimit};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 
 use super::address::Upstream;
@@ -46,8 +46,18 @@ const HEAD_TAKES: Duration = Duration::from_secs(20);
 /// How long all headers of a request may be, in bytes.
 const HEAD: usize = 64 * 1024;
 
-/// Connections at once, at the most; others wait in the kernel's queue.
+/// Connections to the program's pages at once, at the most; others wait in the kernel's queue.
 const CONNECTIONS: u64 = 1024;
+
+/// Connections to nothing but our own pages, which the program's do not take away.
+const OWN: usize = 16;
+
+/// What a connection holds for as long as it lasts, also when it goes on in another protocol.
+pub type Seat = Arc<OwnedSemaphorePermit>;
+
+/// Threads for what cannot be waited for otherwise: names, and content codings, which get a half of
+/// them, since they last as long as who reads likes.
+const HELPERS: usize = 32;
 
 /// How long to wait before another connection is taken, after that failed.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -67,7 +77,7 @@ pub fn serve(
     thread::Builder::new().name("web".into()).spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
-            .max_blocking_threads(32)
+            .max_blocking_threads(HELPERS)
             .thread_name("web-helper")
             .build();
         match runtime {
@@ -94,11 +104,14 @@ fn begin(setup: Setup, audience: Audience, send: Arc<own::Courier>) -> io::Resul
     let guard = Guard { hosts: setup.hosts, token };
     let own = Arc::new(Own { audience: audience.clone(), guard, send, epoch: epoch.clone() });
     let seats = Arc::new(Semaphore::new(seats()));
+    let decoders = Arc::new(Semaphore::new(HELPERS / 2));
     for (listener, upstream) in setup.proxies {
         let proxy = Proxy {
             connections: Arc::new(Connections::new(upstream)),
             audience: audience.clone(),
             patience: setup.patience,
+            own: Arc::clone(&own),
+            decoders: Arc::clone(&decoders),
             epoch: epoch.clone(),
             nonce: nonce.clone(),
         };
@@ -107,6 +120,7 @@ fn begin(setup: Setup, audience: Audience, send: Arc<own::Courier>) -> io::Resul
     }
     if let Some(listener) = setup.pages {
         let site = Site { own, proxy: None };
+        let seats = Arc::new(Semaphore::new(OWN));
         tokio::spawn(listen(listener_of(listener)?, Arc::new(site), seats));
     }
     Ok(())
@@ -141,14 +155,13 @@ async fn listen(listener: TcpListener, site: Arc<Site>, seats: Arc<Semaphore>) {
         };
         let site = Arc::clone(&site);
         tokio::spawn(async move {
-            connection(stream, peer.ip(), site).await;
-            drop(seat);
+            connection(stream, peer.ip(), site, Arc::new(seat)).await;
         });
     }
 }
 
 /// Serves one connection until its end, by HTTP/1 or HTTP/2.
-async fn connection(stream: TcpStream, peer: IpAddr, site: Arc<Site>) {
+async fn connection(stream: TcpStream, peer: IpAddr, site: Arc<Site>, seat: Seat) {
     _ = stream.set_nodelay(true);
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TAKES).max_buf_size(HEAD);
@@ -160,8 +173,9 @@ async fn connection(stream: TcpStream, peer: IpAddr, site: Arc<Site>) {
         .keep_alive_timeout(HEAD_TAKES);
     let has_asked = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&has_asked);
-    let service = service_fn(move |request| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
         asked.store(true, Ordering::Relaxed);
+        request.extensions_mut().insert(Arc::clone(&seat));
         let site = Arc::clone(&site);
         async move { Ok::<_, Infallible>(site.answer(request, peer).await) }
     });

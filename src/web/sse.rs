@@ -100,6 +100,7 @@ async fn message(scene: &Scene, epoch: &str) -> Bytes {
     let message = json!({
         "page": own::page(epoch, scene),
         "styles": scene.styles,
+        "changes": scene.changes,
         "state": state,
         "doing": doing,
         "failure": failure.map(|failure| failure.for_script()),

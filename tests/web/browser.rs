@@ -165,6 +165,45 @@ fn a_page_about_a_failure_becomes_the_page_when_it_is_mended() {
 }
 
 #[test]
+fn a_page_about_a_failure_follows_the_next_one() {
+    let Some(browser) = Browser::open() else { return };
+    let tree = Tree::new(&[("a", "bad 1")]);
+    let build = "if grep bad a; then exit 4; fi";
+    let (mut session, address) = serve(&tree, &["--build", build]);
+    session.wait_for("BUILD FAILED");
+    browser.go_to(&format!("http://{address}/"));
+    const OUTPUT: &str = "return document.querySelector('pre')?.textContent.trim() ===";
+    browser.wait_for("the failure", &format!("{OUTPUT} 'bad 1'"));
+    tree.save_by_rename("a", "bad 2");
+    browser.wait_for("the next one", &format!("{OUTPUT} 'bad 2'"));
+    tree.save_by_rename("a", "good");
+    browser.wait_for("the page", "return document.body.textContent === 'good'");
+}
+
+#[test]
+fn what_answers_a_form_is_not_sent_again_unasked() {
+    let Some(browser) = Browser::open() else { return };
+    let tree = Tree::new(&[("a", "first")]);
+    let (mut session, address) = serve(&tree, &[]);
+    session.wait_for("starting");
+    browser.go_to(&format!("http://{address}/"));
+    browser.run(
+        "const form = document.createElement('form'); form.method = 'POST'; form.action = '/page'; \
+         document.body.append(form); form.submit()",
+    );
+    browser.wait_for("the answer", "return document.body.textContent === 'posted'");
+    browser.wait_for("the script", "return window.__stakeout === true");
+    tree.save_by_rename("a", "second");
+    browser.wait_for(
+        "the word of it",
+        "return document.querySelector('stakeout-badge')?.shadowRoot.textContent \
+         .includes('load the page again') === true",
+    );
+    let posts = fs::read_to_string(tree.path(".git/posts")).expect("posts");
+    assert_eq!(posts.lines().count(), 1, "{posts:?}");
+}
+
+#[test]
 fn new_style_sheets_leave_the_page_as_it_is() {
     let Some(browser) = Browser::open() else { return };
     let tree = Tree::new(&[("site.css", "p { color: rgb(1, 2, 3) }"), ("index.html", "")]);

@@ -1,6 +1,6 @@
 //! Clients that mean no good, or do not know better.
 
-use std::io::Write;
+use std::io::{BufRead, Write};
 use std::time::Instant;
 
 use crate::client::{Client, get, request};
@@ -89,6 +89,48 @@ fn who_takes_for_ever_holds_up_nobody_and_is_left() {
     }
     assert!(began.elapsed().as_secs() < 60, "they are left in time");
     assert_eq!(get(address, "/", &[]).text(), "ok");
+}
+
+#[test]
+fn connections_that_go_on_as_websockets_count_as_well() {
+    let upstream = Upstream::new(|_, stream| {
+        let answer = b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\n\
+            upgrade: websocket\r\n\r\n";
+        stream.get_mut().write_all(answer).expect("to be read");
+        // It stays open for as long as the client wants.
+        while stream.read_line(&mut String::new()).is_ok_and(|count| count > 0) {}
+        false
+    });
+    let tree = crate::support::Tree::new(&[("a", "1")]);
+    let route = format!("0={}", upstream.address);
+    let mut command = std::process::Command::new("sh");
+    // Sixteen connections may be open then.
+    let script = format!(
+        "ulimit -n 128; exec {} --control off --interval 20ms --http 0 --proxy {route}",
+        env!("CARGO_BIN_EXE_stakeout")
+    );
+    command.args(["-c", &script]).current_dir(tree.path(""));
+    let mut session = crate::support::Session::start(command);
+    let address = crate::address(&mut session, "shows what listens");
+    let pages = crate::address(&mut session, "shows how stakeout is");
+    session.wait_for("watching");
+    let open = || {
+        let mut client = Client::new(address);
+        let lines = ["connection: upgrade", "upgrade: websocket"];
+        client.send(request("GET", "/", &lines));
+        client
+    };
+    let mut clients: Vec<Client> = (0..100).map(|_| open()).collect();
+    for client in &mut clients[..16] {
+        assert_eq!(client.answer(false).status, 101);
+    }
+    // Our own pages have seats of their own, and the tree can be looked at.
+    assert_eq!(get(pages, "/healthz", &[]).status, 200);
+    tree.save_by_rename("a", "2");
+    session.wait_for("modified a");
+    // When one leaves, another may come.
+    clients.drain(..16);
+    assert_eq!(clients[0].answer(false).status, 101);
 }
 
 #[test]

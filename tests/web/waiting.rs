@@ -29,6 +29,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers['content-length']))
         with open('.git/posts', 'ab') as posts: posts.write(body + b'\n')
+        if self.path == '/die':
+            print('last words', flush=True)
+            os._exit(7)
+        if self.path == '/page':
+            self.send_response(200)
+            self.send_header('content-type', 'text/html')
+            self.send_header('content-length', '6')
+            self.end_headers()
+            return self.wfile.write(b'posted')
         self.send_response(204)
         self.end_headers()
     def log_message(self, *_): pass
@@ -156,6 +165,29 @@ fn a_crash_is_shown_with_its_status_and_what_was_written_last() {
     assert!(text.contains("<span class=\"f1\">it cannot be</span> &lt;b&gt;"), "{text}");
     tree.save_by_rename("a", "mended");
     wait_for_page(address, "mended");
+}
+
+#[test]
+fn a_request_that_the_program_dies_of_is_told_how_it_ended() {
+    let tree = Tree::new(&[("a", "first")]);
+    let (_session, address) = serve(&tree, &[]);
+    wait_for_page(address, "first");
+    let mut client = Client::new(address);
+    client.send(request("POST", "/die", &["content-length: 0", "accept: text/html"]));
+    let answer = client.answer(true);
+    assert_eq!(answer.status, 502);
+    assert!(answer.text().contains("ended with status 7"), "{}", answer.text());
+    assert!(answer.text().contains("<pre>last words"), "{}", answer.text());
+}
+
+#[test]
+fn who_calls_us_by_a_strange_name_is_not_told_what_was_written() {
+    let tree = Tree::new(&[("a", "fails")]);
+    let (mut session, address) = serve(&tree, &[]);
+    session.wait_for("ended with status 3");
+    let answer = get(address, "/", &[PAGE, "host: evil.example"]);
+    assert_eq!(answer.status, 502);
+    assert!(!answer.text().contains("it cannot be"), "{}", answer.text());
 }
 
 #[test]

@@ -2,7 +2,8 @@
 // them what went wrong. It writes no markup, so that no policy of the page stands against it.
 "use strict";
 (() => {
-  const { page, waiting } = document.currentScript.dataset;
+  // Of a page that is there instead of the program's own, `waiting` says what for.
+  const { page, kept, waiting, failure: shown, changes } = document.currentScript.dataset;
   const own = new URL(".", document.currentScript.src);
   // A page within a page leaves it to the outer one, if that has this script, too.
   try {
@@ -33,25 +34,62 @@
     }
   }
 
+  // Whether another page is to be seen than this one.
+  function isOver(scene) {
+    switch (waiting) {
+      case undefined: return scene.page !== page;
+      case "change": return scene.state === "closed" || String(scene.changes) !== changes;
+      case "state": return scene.state !== "busy";
+      case "listening": return scene.state === "closed" || scene.page !== page;
+      default: return scene.state === "open" || (scene.failure !== null && scene.failure.id !== shown);
+    }
+  }
+
   function show(scene) {
-    if (scene.page !== page) return reload();
+    if (isOver(scene)) {
+      // What answers a form is not asked for again: that would send it once more.
+      if (kept === undefined) return reload();
+      badge.show("there is something new: load the page again");
+      return;
+    }
     if (styles !== null && styles !== scene.styles) swapStyles(scene.styles);
     styles = scene.styles;
     // A page that is all about the failure shows it by itself.
     overlay.show(waiting === undefined ? scene.failure : null);
-    badge.show(scene.state === "busy" ? scene.doing : null);
+    badge.show(scene.state === "busy" ? scene.doing + "…" : null);
   }
 
   // The new sheet is there before the old one goes, so that nothing flickers.
   function swapStyles(version) {
-    for (const old of document.querySelectorAll('link[rel~="stylesheet"][href]')) {
+    const links = documents(window).flatMap((page) => [...page.querySelectorAll('link[rel~="stylesheet"][href]')]);
+    const ours = links.filter((link) => new URL(link.href).origin === location.origin);
+    // What a sheet imports, or a page contains, cannot be asked for alone.
+    if (ours.length === 0 || ours.some(imports)) return reload();
+    for (const old of ours) {
       const url = new URL(old.href);
-      if (url.origin !== location.origin) continue;
       url.searchParams.set("stakeout", version);
       const next = old.cloneNode();
       next.href = url;
+      next.removeAttribute("integrity");
       next.onload = next.onerror = () => old.remove();
       old.after(next);
+    }
+  }
+
+  // The documents of a window and of all frames in it that are ours to look at.
+  function documents(of) {
+    try {
+      return [of.document, ...Array.from({ length: of.length }, (_, index) => documents(of[index])).flat()];
+    } catch {
+      return [];
+    }
+  }
+
+  function imports(link) {
+    try {
+      return [...(link.sheet?.cssRules ?? [])].some((rule) => rule.constructor.name === "CSSImportRule");
+    } catch {
+      return false;
     }
   }
 
@@ -113,14 +151,14 @@
   const badge = {
     host: null,
     timer: null,
-    show(doing) {
+    show(text) {
       clearTimeout(this.timer);
       this.host?.remove();
-      if (doing === null) return;
+      if (text === null) return;
       // What takes no time is not worth a word.
       this.timer = setTimeout(() => {
         const { host, root } = shadow("badge", CSS_BADGE);
-        root.append(element("p", doing + "…"));
+        root.append(element("p", text));
         document.documentElement.append(host);
         this.host = host;
       }, 300);
@@ -149,7 +187,7 @@
       border-radius: 4px; background: #16161a; color: #f2d06b; font: 13px/1.5 system-ui, sans-serif }`;
 
   // Nothing tells when a program that runs begins to listen: ask until it answers.
-  async function await_program() {
+  async function awaitProgram() {
     while (!isLeaving) {
       try {
         const answer = await fetch(location.href, { method: "HEAD", cache: "no-store" });
@@ -163,5 +201,5 @@
   addEventListener("pageshow", listen);
   addEventListener("pagehide", () => { live?.close(); live = null; });
   listen();
-  if (waiting === "listening") await_program();
+  if (waiting === "listening") awaitProgram();
 })();
