@@ -10,14 +10,19 @@
 
 mod ground;
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
+use stakeout::scan::Scope;
+use stakeout::tree::diff;
 
 fn main() {
     let arguments: Vec<String> = env::args().skip(1).filter(|word| word != "--bench").collect();
@@ -83,6 +88,29 @@ fn measure(figure: &str, root: &Path) -> [f64; 2] {
             let before = memory("VmRSS");
             (0..10_000).for_each(|_| _ = scanner.look());
             [before, memory("VmRSS") - before]
+        }
+        // Microseconds, not for each file: a look at one directory of the tree when nothing changed
+        // there, and when a file was edited, with the difference found.
+        "hot" => {
+            let mut scanner = settled(root);
+            let directory = root.join("package_000/module_00/part_0");
+            let dirs = BTreeSet::from([Arc::from(directory.as_path())]);
+            let scope = Scope::Part { mounts: BTreeSet::new(), dirs };
+            let scanner = RefCell::new(&mut scanner);
+            let quiet = || cpu(|| _ = scanner.borrow_mut().look_at(&scope));
+            let mut edits = 0;
+            let edited = || {
+                edits += 1;
+                let text = format!("const EDIT: usize = {edits};\n");
+                fs::write(directory.join("source_0.rs"), text).expect("an edit");
+                cpu(|| {
+                    let mut scanner = scanner.borrow_mut();
+                    let before = scanner.snapshot().clone();
+                    let after = scanner.look_at(&scope).snapshot;
+                    assert_eq!(diff(&before, &after).len(), 1);
+                })
+            };
+            medians(quiet, edited)
         }
         // For strace: so many more looks, so many more system calls.
         "look-1" | "look-11" => {

@@ -20,7 +20,7 @@ use crate::tree::{Entry, File, Snapshot};
 const STEP_FILES: usize = 1024;
 const STEP_BYTES: u64 = 16 * 1024 * 1024;
 
-/// A snapshot costs as much as there are directories, so it is not made anew for each step; and it
+/// A snapshot copies the pages that it does not share, so it is not made anew for each step; and it
 /// keeps the old contents, so it is, once that has become this part of the tree.
 const AHEAD: usize = 16;
 
@@ -34,8 +34,6 @@ pub(super) struct Baseline {
     pending: Vec<DirId>,
     /// The last entry in it that was tried.
     tried: Option<OsString>,
-    /// In how many directories digests are known that the last snapshot does not have.
-    pub(super) ahead: usize,
 }
 
 impl Baseline {
@@ -96,7 +94,7 @@ impl Scanner {
             self.racy.insert(*id, name, Instant::now() + granule);
         }
         self.adopt(results);
-        self.publish_filled();
+        self.publish();
         read
     }
 
@@ -139,8 +137,8 @@ impl Scanner {
         let results = self.read_known(jobs);
         self.adopt(results);
         let is_done = self.baseline.pending.is_empty();
-        if is_done || self.baseline.ahead > self.dirs.order().len() / AHEAD {
-            self.publish_filled();
+        if is_done || self.unpublished.len() > self.dirs.order().len() / AHEAD {
+            self.publish();
         }
         if is_done {
             Self::trim();
@@ -151,15 +149,7 @@ impl Scanner {
     /// A snapshot of the same content that also has the digests which were read since the last
     /// one, if there are any.
     pub fn filled(&mut self) -> Option<&Snapshot> {
-        self.publish_filled().then(|| self.snapshot())
-    }
-
-    pub(super) fn publish_filled(&mut self) -> bool {
-        let is_ahead = self.baseline.ahead > 0;
-        if is_ahead {
-            self.publish();
-        }
-        is_ahead
+        self.publish().then(|| self.snapshot())
     }
 
     fn unread_after(&self, id: DirId, tried: Option<&OsStr>) -> Vec<(OsString, u64)> {
@@ -191,7 +181,6 @@ impl Scanner {
         for batch in results.chunk_by(|((a, _), _), ((b, _), _)| a == b) {
             let id = batch[0].0.0;
             let mut contents = Arc::clone(&self.dir(id).contents);
-            self.baseline.ahead += 1;
             for ((_, name), outcome) in batch {
                 match outcome {
                     Ok(Some(Entry::File(File { stamp, digest: Some(digest) }))) => {
@@ -207,6 +196,7 @@ impl Scanner {
                 }
             }
             self.dir_mut(id).contents = contents;
+            self.unpublished.push(id);
         }
     }
 }

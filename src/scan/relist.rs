@@ -122,7 +122,10 @@ impl Scanner {
             self.pulse.has_found(listing.as_ref().map_or(0, |listing| listing.entries.len()));
             Some((id, listing.map(|listing| self.compare(dir, listing))))
         };
-        let listed: Vec<_> = self.pool.install(|| round.par_iter().map(list_one).collect());
+        let listed: Vec<_> = match round {
+            [one] => vec![list_one(one)],
+            _ => self.pool.install(|| round.par_iter().map(list_one).collect()),
+        };
         listed.into_iter().flatten().collect()
     }
 
@@ -225,7 +228,7 @@ impl Scanner {
             Entries::ToRead(slots) => _ = progress.touched.insert(id, slots),
             Entries::Known(contents) => {
                 progress.touched.remove(&id);
-                progress.is_new |= self.replace(id, contents.clone());
+                self.replace(id, contents.clone());
                 progress.copied.push(contents);
             }
         }

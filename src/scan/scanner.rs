@@ -70,6 +70,8 @@ pub struct Scanner {
     /// Whether the pool has more threads than there are cores.
     is_wide: bool,
     snapshot: Snapshot,
+    /// The directories in which something is known that the snapshot does not have.
+    pub(super) unpublished: Vec<DirId>,
 }
 
 /// What one look found.
@@ -109,6 +111,7 @@ impl Scanner {
             racy: Racy::default(),
             baseline: Baseline::default(),
             snapshot: Snapshot::default(),
+            unpublished: Vec::new(),
             is_first: true,
         })
     }
@@ -275,7 +278,7 @@ impl Scanner {
         let same_mounts = is_all && !self.is_remounted;
         self.is_remounted &= !is_all;
         let ids = scope.ids(dirs);
-        let is_alone = !self.is_wide && ids.len() <= FEW && self.snapshot.len() <= FEW;
+        let is_alone = !self.is_wide && are_few(dirs, &ids);
         let (inodes, pulse) = (&self.inodes, &self.pulse);
         let asker = Asker { dirs, inodes, pulse, now, same_mounts, is_alone };
         let check = |&id: &DirId| {
@@ -356,39 +359,49 @@ impl Scanner {
     fn commit(&mut self, progress: &mut Progress) {
         let is_other_tree = self.dirs.tidy();
         self.tidied += u64::from(is_other_tree || progress.is_elsewhere);
-        let mut is_new = is_other_tree || progress.is_new;
         for (id, slots) in progress.touched.drain() {
             let entries = slots.into_iter().map(|(name, slot)| match slot {
                 Slot::Is(entry) => (name, entry),
                 Slot::Read(..) => unreachable!("every slot was read"),
             });
-            is_new |= self.replace(id, Dir::new(entries.collect()));
+            self.replace(id, Dir::new(entries.collect()));
         }
-        if is_new {
-            self.publish();
+        if is_other_tree {
+            self.unpublished.clear();
+            self.snapshot = Snapshot::new(self.dirs.order().iter().map(|&id| self.branch(id)));
         } else {
-            self.publish_filled();
+            self.publish();
         }
     }
 
-    /// Whether other entries are now in the directory than before.
-    pub(super) fn replace(&mut self, id: DirId, contents: Dir) -> bool {
+    /// Puts these entries in the directory instead of those before.
+    pub(super) fn replace(&mut self, id: DirId, contents: Dir) {
         let dir = self.dir_mut(id);
-        let is_new = *dir.contents != contents;
-        if is_new {
+        if *dir.contents != contents {
             dir.contents = Arc::new(contents);
+            self.unpublished.push(id);
         }
-        is_new
     }
 
-    pub(super) fn publish(&mut self) {
-        self.baseline.ahead = 0;
-        let dirs = self.dirs.order().iter().map(|&id| {
-            let dir = self.dir(id);
-            (Arc::clone(&dir.path), Arc::clone(&dir.contents))
-        });
-        self.snapshot = Snapshot::new(dirs);
+    /// Has the snapshot show what is known, as long as no directory came or went; says whether
+    /// that is more than it did.
+    pub(super) fn publish(&mut self) -> bool {
+        let unpublished = std::mem::take(&mut self.unpublished);
+        let is_more = !unpublished.is_empty();
+        self.snapshot = self.snapshot.with(unpublished.into_iter().map(|id| self.branch(id)));
+        is_more
     }
+
+    fn branch(&self, id: DirId) -> (Arc<Path>, Arc<Dir>) {
+        let dir = self.dir(id);
+        (Arc::clone(&dir.path), Arc::clone(&dir.contents))
+    }
+}
+
+/// Whether there is so little in these directories that one thread asks for it as soon as many.
+fn are_few(dirs: &Forest, ids: &[DirId]) -> bool {
+    let entries = || ids.iter().filter_map(|&id| dirs.get(id)).map(|dir| dir.contents.len());
+    ids.len() <= FEW && entries().sum::<usize>() <= FEW
 }
 
 /// Threads to scan with, and their clocks.

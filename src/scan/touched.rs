@@ -28,8 +28,6 @@ pub(super) struct Progress {
     pub(super) is_elsewhere: bool,
     /// Listed contents that were copied, and are not needed any more.
     pub(super) copied: Vec<Dir>,
-    /// Whether what is known has changed already.
-    pub(super) is_new: bool,
     /// The devices on which something changed nothing but its inode number.
     pub(super) flipped: HashSet<u32>,
 }
@@ -156,10 +154,16 @@ impl Scanner {
             self.pulse.has_read();
             outcome
         };
-        let outcomes: Vec<Outcome> = self.pool.install(|| {
-            let batches = jobs.par_iter().with_min_len(BATCH);
-            batches.map_init(|| None, read_one).collect()
-        });
+        let outcomes: Vec<Outcome> = if jobs.len() <= BATCH {
+            // What one thread takes at a time is no reason to wake another.
+            let mut opened = None;
+            jobs.iter().map(|job| read_one(&mut opened, job)).collect()
+        } else {
+            self.pool.install(|| {
+                let batches = jobs.par_iter().with_min_len(BATCH);
+                batches.map_init(|| None, read_one).collect()
+            })
+        };
         jobs.into_iter().zip(outcomes).collect()
     }
 }

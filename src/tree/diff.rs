@@ -5,7 +5,6 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::snapshot::Branch;
 use super::{Change, Digest, Dir, Entry, Place, Snapshot};
 
 /// What it takes to get from `before` to `after`, sorted by place.
@@ -13,40 +12,43 @@ use super::{Change, Digest, Dir, Entry, Place, Snapshot};
 /// Only content counts, see [`Entry::same_content`]: an entry whose stamp alone is another does
 /// not appear. Directories that both snapshots share are not looked into.
 pub fn diff(before: &Snapshot, after: &Snapshot) -> Vec<Change> {
-    if std::ptr::eq(before.branches(), after.branches()) {
-        return Vec::new();
-    }
     let mut removed = Vec::new();
     let mut created = Vec::new();
     let mut changes = Vec::new();
     let empty = Dir::default();
-    for_each_pair(before.branches(), after.branches(), Branch::key, |old, new| {
-        let path = &old.or(new).expect("a pair has a side").path;
-        let old_dir = old.map_or(&empty, |branch| &*branch.dir);
-        let new_dir = new.map_or(&empty, |branch| &*branch.dir);
-        if std::ptr::eq(old_dir, new_dir) {
-            return;
-        }
-        let old_slots: Vec<_> = old_dir.iter().collect();
-        let new_slots: Vec<_> = new_dir.iter().collect();
-        for_each_pair(
-            &old_slots,
-            &new_slots,
-            |(name, _)| *name,
-            |old, new| {
-                let (name, _) = old.or(new).expect("a pair has a side");
-                let place = || Place { dir: Arc::clone(path), name: name.to_os_string() };
-                match (old, new) {
-                    (Some((_, old)), Some((_, new))) if !old.same_content(new) => {
-                        changes.push(Change::Modified { place: place(), entry: new.clone() })
+    let (old, new) = (before.unshared(after), after.unshared(before));
+    for_each_pair(
+        old,
+        new,
+        |branch| branch.key(),
+        |old, new| {
+            let path = &old.or(new).expect("a pair has a side").path;
+            let old_dir = old.map_or(&empty, |branch| &*branch.dir);
+            let new_dir = new.map_or(&empty, |branch| &*branch.dir);
+            if std::ptr::eq(old_dir, new_dir) {
+                return;
+            }
+            let old_slots: Vec<_> = old_dir.iter().collect();
+            let new_slots: Vec<_> = new_dir.iter().collect();
+            for_each_pair(
+                old_slots.iter(),
+                new_slots.iter(),
+                |(name, _)| *name,
+                |old, new| {
+                    let (name, _) = old.or(new).expect("a pair has a side");
+                    let place = || Place { dir: Arc::clone(path), name: name.to_os_string() };
+                    match (old, new) {
+                        (Some((_, old)), Some((_, new))) if !old.same_content(new) => {
+                            changes.push(Change::Modified { place: place(), entry: new.clone() })
+                        }
+                        (Some((_, old)), None) => removed.push((place(), old.clone())),
+                        (None, Some((_, new))) => created.push((place(), new.clone())),
+                        _ => {}
                     }
-                    (Some((_, old)), None) => removed.push((place(), old.clone())),
-                    (None, Some((_, new))) => created.push((place(), new.clone())),
-                    _ => {}
-                }
-            },
-        );
-    });
+                },
+            );
+        },
+    );
     pair_renames(removed, created, &mut changes);
     changes.sort_by(|a, b| a.place().cmp(b.place()));
     changes
@@ -83,21 +85,19 @@ pub fn apply(changes: &[Change], snapshot: &Snapshot) -> Snapshot {
             None => dir.remove(&place.name),
         };
     }
-    let kept = snapshot.dirs().map(|(path, dir)| (Arc::clone(path), Arc::clone(dir)));
-    let edited =
-        dirs.into_iter().map(|(path, dir)| (path, Arc::new(Dir::new(dir.into_iter().collect()))));
-    Snapshot::new(kept.chain(edited))
+    let edited = dirs.into_iter().map(|(path, dir)| (path, Dir::new(dir.into_iter().collect())));
+    snapshot.with(edited.map(|(path, dir)| (path, Arc::new(dir))))
 }
 
 /// Walks two sorted lists together, giving what has the same key as a pair.
-fn for_each_pair<'a, T, K: Ord>(
-    old: &'a [T],
-    new: &'a [T],
+fn for_each_pair<'a, T: 'a, K: Ord>(
+    old: impl Iterator<Item = &'a T>,
+    new: impl Iterator<Item = &'a T>,
     key: impl Fn(&'a T) -> K,
     mut each: impl FnMut(Option<&'a T>, Option<&'a T>),
 ) {
     use std::cmp::Ordering::{Equal, Greater, Less};
-    let (mut old, mut new) = (old.iter().peekable(), new.iter().peekable());
+    let (mut old, mut new) = (old.peekable(), new.peekable());
     loop {
         let order = match (old.peek(), new.peek()) {
             (None, None) => return,
