@@ -227,6 +227,10 @@ pub struct Watching {
     pub roots: Vec<String>,
     /// Files and links when the tree was first seen.
     pub files: usize,
+    /// How many of them were read so far, as a change is told from a touch by what a file held;
+    /// none once that is done.
+    #[serde(default)]
+    pub read: Option<usize>,
     /// The time between looks, once it was chosen.
     pub interval_ms: Option<u64>,
     /// Roots that do not answer.

@@ -14,7 +14,10 @@ impl Status {
         }
         if let Some(watching) = &self.watching {
             let roots = watching.roots.join(", ");
-            lines.push(format!("watching  {roots} ({})", text::count(watching.files, "file")));
+            let files = text::count(watching.files, "file");
+            let read = watching.read.map(|read| text::grouped(read as u64));
+            let read = read.map(|read| format!(", {read} read so far")).unwrap_or_default();
+            lines.push(format!("watching  {roots} ({files}{read})"));
             let silent = watching.silent.iter();
             lines.extend(
                 silent.map(|silence| format!("silent    {} does not answer", silence.root)),

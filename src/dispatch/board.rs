@@ -108,6 +108,7 @@ impl Board {
         Some(Watching {
             roots: self.roots.clone(),
             files: self.files?,
+            read: self.tally.reading().map(|read| read.min(self.files.unwrap_or(read))),
             interval_ms: self.interval.map(millis),
             silent: silent
                 .map(|(root, since)| Silence { root: text::path(root), since: epoch(*since) })

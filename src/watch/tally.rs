@@ -1,6 +1,7 @@
-//! How often was looked, and what that has cost: counted by the watcher, read by whoever wants.
+//! How often was looked, what that has cost, and how much of the baseline was read: counted by the
+//! watcher, read by whoever wants.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// Counts looks, since watching began.
@@ -8,6 +9,8 @@ use std::time::Duration;
 pub struct Tally {
     looks: AtomicU64,
     cpu_us: AtomicU64,
+    read: AtomicUsize,
+    is_all_read: AtomicBool,
 }
 
 impl Tally {
@@ -16,6 +19,23 @@ impl Tally {
         let cost = u64::try_from(cost.as_micros()).unwrap_or(u64::MAX);
         self.cpu_us.fetch_add(cost, Ordering::Relaxed);
         self.looks.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// So many files were read since watching began.
+    pub(super) fn has_read(&self, files: usize) {
+        self.read.store(files, Ordering::Relaxed);
+    }
+
+    /// The baseline was read.
+    pub(super) fn has_read_all(&self) {
+        self.is_all_read.store(true, Ordering::Relaxed);
+    }
+
+    /// How many files were read so far; `None` once the baseline was, which is all of them but
+    /// those over the limit.
+    pub fn reading(&self) -> Option<usize> {
+        let is_over = self.is_all_read.load(Ordering::Relaxed);
+        (!is_over).then(|| self.read.load(Ordering::Relaxed))
     }
 
     /// How many looks there were.

@@ -199,6 +199,9 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
 
     fn keep_looking(&mut self) -> Result<(), Over> {
         let mut baseline_at = self.scanner.baseline_after().map(|wait| Instant::now() + wait);
+        if baseline_at.is_none() {
+            self.tally.has_read_all();
+        }
         let baseline_began = Instant::now();
         while !self.bell.is_over() {
             let now = Instant::now();
@@ -212,6 +215,7 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
                 let rest = now.elapsed() * (BASELINE_SHARE - 1);
                 baseline_at = more.then(|| Instant::now() + rest);
                 if !more {
+                    self.tally.has_read_all();
                     self.send(Report::Baseline { took: baseline_began.elapsed() })?;
                 }
             } else {
@@ -354,6 +358,7 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
     /// Reads some more of the baseline; says whether there is more to read.
     fn fill(&mut self) -> bool {
         let is_more = self.scanner.read_baseline();
+        self.tally.has_read(self.scanner.pulse().counts().1);
         self.take(self.scanner.snapshot().clone(), Vec::new());
         is_more
     }
