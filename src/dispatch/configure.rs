@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::rules::Rule;
-use super::service::Spec;
+use super::spec::Spec;
 use super::{Board, Dispatcher, Message};
 use crate::engine::Event;
 use crate::scan::Scanner;

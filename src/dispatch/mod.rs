@@ -33,6 +33,7 @@ mod service;
 mod service_words;
 mod services;
 mod smoke;
+mod spec;
 mod stage;
 mod steps;
 mod succession;
@@ -44,9 +45,9 @@ use configure::Watcher;
 pub use configure::{Configuration, Follow, Shown};
 use record::Noticed;
 pub use rules::{Effect, Rule};
-pub use service::Spec;
 use services::Services;
 pub use smoke::{Check, Checks, Report as SmokeReport};
+pub use spec::Spec;
 use stage::Stage;
 pub use steps::Step;
 

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use super::Shared;
 use super::record::Noticed;
-use super::service::Spec;
 use super::services::{Ending, Member, Services};
+use super::spec::Spec;
 use crate::config::Kind;
 use crate::engine::{Event, OnChange};
 use crate::process::signals;

@@ -1,73 +1,27 @@
 //! A service: one program, its builds and its engine. It carries out what the engine answers.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::ops::Range;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::Shared;
 use super::changes::Changes;
 use super::probing::Probing;
 use super::record::{Noticed, Record};
 use super::rules::is_of;
-use super::smoke::{Checks, Smoke};
-use super::steps::{Printer, Step};
+use super::smoke::Smoke;
+use super::spec::Spec;
+use super::steps::RunningStep;
 use super::supply::Supply;
-use super::{Message, Shared};
 use crate::control::BuildResult;
 use crate::engine::{
-    Action, Echo, Engine, Event, Generation, Heed, Instance, NotStarted, Note, OnChange, Outputs,
-    Phase, Policy, Request,
+    Action, Echo, Engine, Event, Heed, Instance, NotStarted, Note, OnChange, Outputs, Phase,
+    Request,
 };
-use crate::process::routing::Routing;
-use crate::process::{Given, Output, Program, Socket, Stdin};
-use crate::ready::{Probe, Tail};
-use crate::scan::Filter;
+use crate::process::{Given, Stdin};
+use crate::ready::Tail;
 use crate::tree::Change;
 use crate::ui::{Kind, Line, text};
-
-/// What to run, and how.
-#[derive(Clone, Debug)]
-pub struct Spec {
-    /// What a configuration file calls it.
-    pub key: String,
-    /// All that such a file says of it: two that are equal run the same.
-    pub says: String,
-    /// What it is called, where there are several.
-    pub name: Option<String>,
-    /// The services that have to be ready before it starts, by their places in the list.
-    pub needs: Vec<usize>,
-    /// Whether all others stop when it has ended.
-    pub is_essential: bool,
-    /// Whether it is what a rule runs.
-    pub is_rule: bool,
-    /// Which changes are its own.
-    pub filter: Filter,
-    /// What signals mean to it.
-    pub routing: Routing,
-    /// The program; without one, changes are only shown, or built.
-    pub program: Option<Program>,
-    /// The program as it was typed, to be shown.
-    pub command: Vec<OsString>,
-    /// What is done on a change before the program is started anew.
-    pub steps: Vec<Step>,
-    /// When to start and to kill.
-    pub policy: Policy,
-    /// Sockets that every instance is given.
-    pub sockets: Vec<Arc<Socket>>,
-    /// How it is found out that the program is ready; otherwise it is as soon as it is executed.
-    pub ready: Option<Probe>,
-    /// What is run to find that out, for [`Probe::Exec`].
-    pub probe: Option<Program>,
-    /// Whether it can say how it is (sd_notify(3)).
-    pub takes_notices: bool,
-    /// What is checked once it is ready, and then it is over.
-    pub checks: Option<Checks>,
-    /// Whether the last lines that it writes are kept.
-    pub keeps_output: bool,
-    /// How often the program has to say that it is alive, if it has to.
-    pub watchdog: Option<Duration>,
-}
 
 /// An instance that is being stopped.
 #[derive(Clone, Copy, Debug)]
@@ -97,7 +51,7 @@ pub(super) struct Service {
     pub(super) steps: BTreeMap<Instance, RunningStep>,
     /// The last lines of the step that ended last.
     pub(super) output: Vec<String>,
-    changes: Changes,
+    pub(super) changes: Changes,
     pub(super) supply: Supply,
     pub(super) probing: Option<Probing>,
     pub(super) smoke: Option<Smoke>,
@@ -112,16 +66,6 @@ pub(super) struct Service {
     pub(super) state_said: Option<(Phase, bool, bool)>,
     /// The status to end with, once it is over.
     pub(super) ended: Option<i32>,
-}
-
-/// A step that runs, or has left something behind that does.
-#[derive(Debug)]
-pub(super) struct RunningStep {
-    output: Output,
-    pub(super) printer: Printer,
-    /// What is not told before all output was shown.
-    held: Option<Vec<Event>>,
-    is_drained: bool,
 }
 
 impl Service {
@@ -200,45 +144,19 @@ impl Service {
         }
     }
 
-    /// Takes what a step writes.
-    pub(super) fn wrote(&mut self, instance: Instance, bytes: &[u8], shared: &mut Shared) {
-        if let Some(step) = self.steps.get_mut(&instance) {
-            step.printer.print(bytes, &shared.log);
-        }
-    }
-
-    /// All was read that a step wrote before its end.
-    pub(super) fn drained(&mut self, instance: Instance, shared: &mut Shared) {
-        let Some(step) = self.steps.get_mut(&instance) else { return };
-        step.printer.finish(&shared.log);
-        step.is_drained = true;
-        if self.smoke.as_ref().is_none_or(|smoke| !smoke.is_check(instance)) {
-            self.output = step.printer.lines();
-        }
-        let held = step.held.take().unwrap_or_default();
-        for event in held {
-            self.tell_now(event, shared);
-        }
-    }
-
     /// Tells the engine what happened, and does what it answers.
     pub(super) fn tell(&mut self, event: Event, shared: &mut Shared) {
         if self.take_probe(event, shared) {
             return;
         }
         let step = event.instance().and_then(|instance| self.steps.get_mut(&instance));
-        match (step, event) {
-            // What came of a step is told after all that it wrote.
-            (Some(step), Event::Exited(..) | Event::NotStarted(..)) if !step.is_drained => {
-                step.output.drain();
-                step.held.get_or_insert_default().push(event);
-            }
-            (Some(RunningStep { held: Some(held), .. }), _) => held.push(event),
-            _ => self.tell_now(event, shared),
+        if step.is_none_or(|step| !step.hold(event)) {
+            self.tell_now(event, shared);
         }
     }
 
-    fn tell_now(&mut self, event: Event, shared: &mut Shared) {
+    /// The same, of what is not held by a step.
+    pub(super) fn tell_now(&mut self, event: Event, shared: &mut Shared) {
         if self.take_check(event, shared) {
             return;
         }
@@ -396,68 +314,9 @@ impl Service {
         }
     }
 
-    fn build(
-        &mut self,
-        instance: Instance,
-        step: usize,
-        generation: Generation,
-        shared: &mut Shared,
-    ) {
-        if step == 0 {
-            let now = Instant::now();
-            self.build_began = Some(now);
-            self.outputs.began(now);
-            self.waiting.clear();
-        }
-        let user = self.spec.steps[step].program.user();
-        let told = self.changes.variables(generation, user, &shared.log);
-        let step = &self.spec.steps[step];
-        let doing = if self.spec.is_rule { "running" } else { "building" };
-        let line = Line::event(Kind::Build, format!("{doing}: {}", step.command))
-            .with("command", &*step.command)
-            .with("generation", generation.0);
-        self.log(line, shared);
-        let program = step.program.with(&told).unwrap_or_else(|_| step.program.clone());
-        let prefix = step.prefix.clone();
-        self.run_step(instance, &prefix, &program, shared);
-    }
-
-    /// Starts a command of which what it writes is shown line by line.
-    pub(super) fn run_step(
-        &mut self,
-        instance: Instance,
-        prefix: &str,
-        program: &Program,
-        shared: &mut Shared,
-    ) {
-        let sender = shared.sender.clone();
-        let send = move |chunk| sender.send(Message::Output(instance, chunk)).is_ok();
-        let begun = Output::new(send).and_then(|(output, writer)| {
-            let stderr = Some(writer.try_clone()?);
-            let given = Given { stdout: Some(writer), stderr, descriptors: Vec::new() };
-            shared.children.start(instance, program, given)?;
-            Ok(output)
-        });
-        match begun {
-            Ok(output) => {
-                let printer = Printer::new(self.name(), prefix);
-                let running = RunningStep { output, printer, held: None, is_drained: false };
-                self.steps.insert(instance, running);
-            }
-            Err(error) => {
-                let errno = error.raw_os_error().unwrap_or_default();
-                self.tell_now(Event::NotStarted(instance, NotStarted::NoProcess(errno)), shared);
-            }
-        }
-    }
-
     /// An instance has ended, or is about to: it need not say that it lives, nor become ready.
     fn is_no_more(&mut self, instance: Instance, shared: &mut Shared) {
         self.supply.gone(instance);
         self.end_probe(instance, shared);
-    }
-
-    pub(super) fn is_step(&self, instance: Instance) -> bool {
-        self.steps.contains_key(&instance)
     }
 }

@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use super::rules::Rule;
-use super::service::{Service, Spec};
+use super::service::Service;
+use super::spec::Spec;
 use super::{Shared, smoke};
 use crate::engine::{Event, Instance, Order, Request};
 use crate::process::notify::Notice;

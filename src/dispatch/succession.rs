@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use super::Shared;
 use super::rules::Rule;
-use super::service::{Service, Spec};
+use super::service::Service;
 use super::services::{Ending, Member, Services};
+use super::spec::Spec;
 use crate::control::BuildResult;
 use crate::engine::{Generation, Order, Phase};
 use crate::ui::{Kind, Line};
