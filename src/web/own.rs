@@ -49,6 +49,10 @@ const FILES: [(&str, &str, &str); 3] = [
     ("style.css", "text/css; charset=utf-8", include_str!("pages/style.css")),
 ];
 
+/// The colours of what was written, for each file that shows it: a style sheet of the page does not
+/// reach what the script puts over it.
+const COLOURS: &str = include_str!("pages/colours.css");
+
 /// What may be asked for by a button.
 const REQUESTS: [(&str, Ask); 4] = [
     ("restart", Ask::Restart),
@@ -79,8 +83,8 @@ impl Own {
     }
 
     async fn get(&self, path: &str) -> Response<Body> {
-        if let Some((_, kind, text)) = FILES.iter().find(|(name, ..)| *name == path) {
-            return typed(kind, (*text).to_owned());
+        if let Some((kind, text)) = file(path) {
+            return typed(kind, text);
         }
         match path {
             "" => {
@@ -171,6 +175,12 @@ pub fn redirect() -> Response<Body> {
     answer
 }
 
+/// A file that pages load: its type and its text.
+fn file(name: &str) -> Option<(&'static str, String)> {
+    let (_, kind, text) = FILES.iter().find(|(it, ..)| *it == name)?;
+    Some((kind, text.replace("{{colours}}", COLOURS.trim_end())))
+}
+
 fn typed(kind: &'static str, text: String) -> Response<Body> {
     let mut answer = plain(StatusCode::OK, text);
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
@@ -216,4 +226,20 @@ pub fn failure_page(failure: &Failure, page: &str, scene: &Scene, host: &str) ->
         .replace("{{host}}", &escape(host))
         .replace("{{title}}", &escape(&failure.title))
         .replace("{{output}}", &failure.as_html())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_pages_load_is_whole() {
+        for (name, ..) in FILES {
+            let (_, text) = file(name).expect("it is there");
+            assert!(!text.contains("{{"), "{name}");
+            assert_eq!(text.contains(COLOURS.trim_end()), name != "status.js", "{name}");
+        }
+        // The script has them in a template string.
+        assert!(!COLOURS.contains(['`', '\\', '$']));
+    }
 }

@@ -174,14 +174,7 @@
       white-space: pre-wrap; overflow-wrap: anywhere; font: inherit }
     a { color: #7cc7ff }
     button { float: right; border: 0; background: none; color: #ddd; font-size: 28px; cursor: pointer }`;
-  const CSS_COLOURS = `
-    .b { font-weight: bold } .d { opacity: .6 } .i { font-style: italic } .u { text-decoration: underline }
-    .f0 { color: #666 } .f1, .f9 { color: #ff6b6b } .f2, .f10 { color: #7bd88f } .f3, .f11 { color: #f2d06b }
-    .f4, .f12 { color: #7cc7ff } .f5, .f13 { color: #d9a0ff } .f6, .f14 { color: #6fd6d6 }
-    .f7 { color: #ddd } .f8 { color: #999 } .f15 { color: #fff }
-    .k1, .k9 { background: #7a1f1f } .k2, .k10 { background: #1f5a2c } .k3, .k11 { background: #6a5510 }
-    .k4, .k12 { background: #1c4466 } .k5, .k13 { background: #55306e } .k6, .k14 { background: #17595a }
-    .k7, .k15 { background: #555 }`;
+  const CSS_COLOURS = `{{colours}}`;
   const CSS_BADGE = `
     p { position: fixed; right: 12px; bottom: 12px; z-index: 2147483646; margin: 0; padding: 4px 10px;
       border-radius: 4px; background: #16161a; color: #f2d06b; font: 13px/1.5 system-ui, sans-serif }`;
