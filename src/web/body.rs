@@ -1,4 +1,5 @@
-//! Bodies of answers: whole texts, what the program sends, and that with a script put into it.
+//! Answers in a few words, and bodies: whole texts, what the program sends, and that with a script put
+//! into it.
 
 use std::convert::Infallible;
 use std::io::{self, Read};
@@ -9,6 +10,8 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::{Body as HttpBody, Frame};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::{Response, StatusCode};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{self, Receiver};
 
@@ -22,13 +25,23 @@ pub type Broken = Box<dyn std::error::Error + Send + Sync>;
 pub type Body = UnsyncBoxBody<Bytes, Broken>;
 
 /// A body that is this text.
-pub fn whole(text: impl Into<Bytes>) -> Body {
+fn whole(text: impl Into<Bytes>) -> Body {
     Full::new(text.into()).map_err(impossible).boxed_unsync()
 }
 
 /// A body that is nothing.
 pub fn empty() -> Body {
     Empty::new().map_err(impossible).boxed_unsync()
+}
+
+/// A short answer in words.
+pub fn plain(status: StatusCode, text: impl Into<String>) -> Response<Body> {
+    let mut answer = Response::new(whole(text.into()));
+    *answer.status_mut() = status;
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert("cache-control", HeaderValue::from_static("no-store"));
+    answer
 }
 
 fn impossible(never: Infallible) -> Broken {

@@ -6,25 +6,22 @@ use std::time::Duration;
 
 use http_body_util::BodyExt;
 use hyper::body::{Body as HttpBody, Incoming};
-use hyper::header::{
-    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue,
-    RETRY_AFTER, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
-};
+use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, UPGRADE};
 use hyper::http::request::Parts;
 use hyper::upgrade::OnUpgrade;
-use hyper::{Method, Request, Response, StatusCode, Uri, Version};
+use hyper::{Method, Request, Response, StatusCode, Version};
 use hyper_util::rt::TokioIo;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::body::{Body, Injected, decoded, empty, whole};
+use super::body::{Body, Injected, decoded, empty, plain};
 use super::csp::Ours;
 use super::document::{self, Purpose};
 use super::feed::{Audience, Gate};
 use super::own::{self, Own, PREFIX};
 use super::server::Seat;
 use super::upstream::{Connections, NoAnswer};
-use super::{Failure, FailureKind, guard};
+use super::{Failure, FailureKind, guard, hop};
 
 /// How long to wait before it is tried again to reach the program.
 const PAUSE: Duration = Duration::from_millis(25);
@@ -75,9 +72,9 @@ impl Proxy {
             _ => return plain(StatusCode::BAD_REQUEST, "the request does not name one host"),
         };
         let (is_get, seat) = (parts.method == Method::GET, parts.extensions.remove::<Seat>());
-        let upgrade = upgrade_of(&parts);
+        let upgrade = hop::upgrade_of(&parts);
         let client = upgrade.as_ref().and_then(|_| parts.extensions.remove::<OnUpgrade>());
-        prepare(&mut parts, &host, peer, upgrade.as_ref());
+        hop::prepare(&mut parts, &host, peer, upgrade.as_ref());
         if purpose != Purpose::Other {
             document::limit_codings(&mut parts.headers);
         }
@@ -86,7 +83,7 @@ impl Proxy {
             Err(obstacle) => return self.excuse(obstacle, wants_html, &host).await,
         };
         let protocol = answer.headers().get(UPGRADE).cloned().filter(|_| upgrade.is_some());
-        strip(answer.headers_mut());
+        hop::strip(answer.headers_mut());
         if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
             return switch(answer, protocol, client, seat);
         }
@@ -228,89 +225,6 @@ impl Proxy {
         answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         answer
     }
-}
-
-/// A short answer in words.
-pub fn plain(status: StatusCode, text: impl Into<String>) -> Response<Body> {
-    let mut answer = Response::new(whole(text.into()));
-    *answer.status_mut() = status;
-    let headers = answer.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    headers.insert("cache-control", HeaderValue::from_static("no-store"));
-    answer
-}
-
-/// Headers that are about one connection (RFC 9110, section 7.6.1).
-const OF_ONE_CONNECTION: [HeaderName; 5] = [CONNECTION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
-/// So are these; that a client waits before it sends a body is between it and us.
-const BY_CUSTOM: [&str; 4] = ["keep-alive", "proxy-connection", "proxy-authorization", "expect"];
-
-fn strip(headers: &mut HeaderMap) {
-    // Of two ways to tell a length, this one does not hold (RFC 9112, section 6.3).
-    if headers.contains_key(TRANSFER_ENCODING) {
-        headers.remove(CONTENT_LENGTH);
-    }
-    let named: Vec<HeaderName> = headers
-        .get_all(CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|names| names.split(','))
-        .filter_map(|name| name.trim().parse().ok())
-        .collect();
-    for name in named.iter().chain(&OF_ONE_CONNECTION) {
-        headers.remove(name);
-    }
-    for name in BY_CUSTOM {
-        headers.remove(name);
-    }
-}
-
-/// The protocol that a request wants to go on in, a WebSocket for example.
-fn upgrade_of(parts: &Parts) -> Option<HeaderValue> {
-    let wants = |value: &HeaderValue| {
-        let text = value.to_str().unwrap_or_default();
-        text.split(',').any(|name| name.trim().eq_ignore_ascii_case("upgrade"))
-    };
-    let is_wanted = parts.headers.get_all(CONNECTION).iter().any(wants);
-    let upgrade = parts.headers.get(UPGRADE).filter(|_| is_wanted)?;
-    // HTTP/2 by upgrade (RFC 7540, section 3.2) is no more (RFC 9113, section 3.1).
-    (upgrade != "h2c").then(|| upgrade.clone())
-}
-
-/// Makes of a request that came to us one that goes to the program.
-fn prepare(parts: &mut Parts, host: &str, peer: IpAddr, upgrade: Option<&HeaderValue>) {
-    // What it says besides of what framed it on its way here is not true of its way on.
-    strip(&mut parts.headers);
-    // HTTP/2 may bring them one by one (RFC 9113, section 8.2.3).
-    let cookies: Vec<&[u8]> =
-        parts.headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
-    if let (2.., Ok(cookies)) = (cookies.len(), HeaderValue::from_bytes(&cookies.join(&b"; "[..])))
-    {
-        parts.headers.insert(COOKIE, cookies);
-    }
-    if let Some(upgrade) = upgrade {
-        parts.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-        parts.headers.insert(UPGRADE, upgrade.clone());
-    }
-    if let Ok(value) = HeaderValue::from_str(host) {
-        parts.headers.insert(HOST, value);
-    }
-    let before = parts.headers.get_all("x-forwarded-for").iter();
-    let before = before.filter_map(|it| it.to_str().ok()).map(str::to_owned);
-    let from = before.chain([peer.to_string()]).collect::<Vec<_>>().join(", ");
-    if let Ok(from) = HeaderValue::from_str(&from) {
-        parts.headers.insert("x-forwarded-for", from);
-    }
-    if let Ok(host) = HeaderValue::from_str(host) {
-        parts.headers.entry("x-forwarded-host").or_insert(host);
-    }
-    parts.headers.entry("x-forwarded-proto").or_insert(HeaderValue::from_static("http"));
-    parts.uri = match parts.uri.path_and_query().map_or("/", |it| it.as_str()) {
-        query if query.starts_with('?') => format!("/{query}").parse(),
-        path => path.parse(),
-    }
-    .unwrap_or_else(|_| Uri::from_static("/"));
-    parts.version = Version::HTTP_11;
 }
 
 /// Goes on in another protocol, of which nothing is looked at.

@@ -15,6 +15,7 @@ mod failure;
 mod feed;
 mod forward;
 mod guard;
+mod hop;
 mod inject;
 mod metrics;
 mod own;

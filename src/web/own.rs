@@ -10,10 +10,9 @@ use hyper::{Method, Request, Response, StatusCode};
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
-use super::body::Body;
+use super::body::{Body, plain};
 use super::failure::escape;
 use super::feed::{Audience, Scene};
-use super::forward::plain;
 use super::guard::Guard;
 use super::{Failure, FailureKind, ansi, metrics, sse};
 use crate::control::{self, Answer, Ask, Call, Status};
