@@ -15,7 +15,7 @@ use super::mount::Mount;
 use super::pulse::Pulse;
 use super::rules::{self, RULE_FILES};
 use super::way::{Reached, Way};
-use super::{Trouble, Verb, list, open};
+use super::{Trouble, Verb, names, open};
 
 /// What a check found.
 #[derive(Debug)]
@@ -100,7 +100,7 @@ impl Asker<'_> {
             if seen.proven || !known.mount.keeps_directory_times() {
                 match reached
                     .for_listing()
-                    .and_then(|listed| list::fingerprint(listed, known.mount))
+                    .and_then(|listed| names::fingerprint(listed, known.mount))
                 {
                     Ok(names) if names == known.names => {}
                     Ok(_) => return Check::List,

@@ -18,8 +18,8 @@ use rustix::io::Errno;
 
 use super::forest::Forest;
 use super::known::KnownDir;
-use super::list::{self, Child, Found, Listing, Surroundings};
-use super::{Trouble, Verb, open};
+use super::list::{Child, Found, Listing, Surroundings};
+use super::{Trouble, Verb, names, open};
 use crate::tree::{Entry, Stamp};
 
 /// So many directories are entered by links, and hardly more. A few that lead to each other could
@@ -116,7 +116,7 @@ fn is_unmounted(link: &Path, device: u32) -> bool {
         match rustix::fs::openat(CWD, above, flags, Mode::empty()) {
             Ok(opened) => {
                 let is_other = open::stamp(&opened).is_ok_and(|stamp| stamp.device != device);
-                return is_other && list::is_empty(&opened).unwrap_or(false);
+                return is_other && names::is_empty(&opened).unwrap_or(false);
             }
             Err(Errno::NOENT) => {}
             Err(_) => return false,

@@ -2,14 +2,12 @@
 
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{FileType, RawDir};
+use rustix::fs::FileType;
 use rustix::io::Errno;
 
 use super::check::is_gone;
@@ -21,7 +19,7 @@ use super::open::{Access, Links};
 use super::plan::Plan;
 use super::rules::{Rules, Source, Unreadable};
 use super::scope::MountId;
-use super::{Trouble, Verb, content, open};
+use super::{Trouble, Verb, content, names, open};
 use crate::tree::{Link, Place, Stamp};
 
 /// What is in a directory.
@@ -143,25 +141,25 @@ pub(super) fn list(around: Surroundings<'_>, known: &KnownDir) -> Result<Listing
     if listing.mount == Mount::Pseudo {
         return Ok(listing);
     }
-    let mut names = Vec::new();
-    for_each_name(&listing.directory, |found| {
-        listing.names = add(listing.names, found.fingerprint(listing.mount));
-        names.push((found.name.to_os_string(), found.kind));
+    let mut found = Vec::new();
+    names::for_each(&listing.directory, |name| {
+        listing.names = names::add(listing.names, name.fingerprint(listing.mount));
+        found.push((name.name.to_os_string(), name.kind));
     })
     .map_err(|error| failed(Verb::List, error))?;
     let moved = known
         .stamp
         .is_some_and(|before| before.device != stamp.device || known.mount_id != mount_id);
-    if moved && names.is_empty() && !(known.contents.is_empty() && known.children.is_empty()) {
+    if moved && found.is_empty() && !(known.contents.is_empty() && known.children.is_empty()) {
         // A mount point whose volume is gone shows the empty directory below it.
         return Err(failed(Verb::Enter, Errno::NODEV));
     }
     let absolute = around.base.join(known.below());
     if around.plan.ignore_files {
-        listing.read_rules(around, known, &absolute, &names);
+        listing.read_rules(around, known, &absolute, &found);
     }
     let mut paths = Paths { absolute: Stem::new(&absolute), shown: Stem::new(&known.path) };
-    for (name, kind) in names {
+    for (name, kind) in found {
         listing.add(around, known, &mut paths, name, kind);
     }
     Ok(listing)
@@ -364,59 +362,4 @@ impl Listing {
             self.entries.push((place.name, Found::Unknown));
         }
     }
-}
-
-/// A number that differs, as good as surely, where the names in a directory or their kinds do;
-/// their order does not count.
-///
-/// Where inode numbers last, they count as well: a directory may be exchanged for another of the
-/// same name.
-pub(super) fn fingerprint(listed: OwnedFd, mount: Mount) -> Result<u64, Errno> {
-    let mut sum = 0;
-    for_each_name(&listed, |name| sum = add(sum, name.fingerprint(mount)))?;
-    Ok(sum)
-}
-
-/// Whether there is nothing in a directory that is open for listing.
-pub(super) fn is_empty(listed: &OwnedFd) -> Result<bool, Errno> {
-    let mut is_empty = true;
-    for_each_name(listed, |_| is_empty = false)?;
-    Ok(is_empty)
-}
-
-/// What a listing says of a name.
-struct Name<'a> {
-    name: &'a OsStr,
-    kind: FileType,
-    inode: u64,
-}
-
-impl Name<'_> {
-    fn fingerprint(&self, mount: Mount) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        self.name.hash(&mut hasher);
-        self.kind.as_raw_mode().hash(&mut hasher);
-        if mount == Mount::Local {
-            self.inode.hash(&mut hasher);
-        }
-        hasher.finish()
-    }
-}
-
-fn add(sum: u64, term: u64) -> u64 {
-    sum.wrapping_add(term)
-}
-
-/// A listing that fails half-way is a failure: the missing rest must not look deleted.
-fn for_each_name(listed: &OwnedFd, mut each: impl FnMut(Name<'_>)) -> Result<(), Errno> {
-    let mut buffer = [MaybeUninit::uninit(); 16 * 1024];
-    let mut entries = RawDir::new(listed, &mut buffer);
-    while let Some(entry) = entries.next() {
-        let entry = entry?;
-        let name = OsStr::from_bytes(entry.file_name().to_bytes());
-        if name != "." && name != ".." {
-            each(Name { name, kind: entry.file_type(), inode: entry.ino() });
-        }
-    }
-    Ok(())
 }

@@ -24,6 +24,7 @@ mod known;
 mod list;
 mod mount;
 mod mounts;
+mod names;
 mod open;
 mod plan;
 mod pulse;
