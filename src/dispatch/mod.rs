@@ -24,6 +24,7 @@ mod board;
 mod changes;
 mod configure;
 mod keys;
+mod member;
 mod notices;
 mod outputs;
 mod probing;

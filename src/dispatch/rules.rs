@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 
 use super::Shared;
+use super::member::{Ending, Member};
 use super::record::Noticed;
-use super::services::{Ending, Member, Services};
+use super::services::Services;
 use super::spec::Spec;
 use crate::config::Kind;
 use crate::engine::{Event, OnChange};

@@ -4,9 +4,10 @@
 use std::time::{Duration, Instant};
 
 use super::Shared;
+use super::member::{Ending, Member};
 use super::rules::Rule;
 use super::service::Service;
-use super::services::{Ending, Member, Services};
+use super::services::Services;
 use super::spec::Spec;
 use crate::control::BuildResult;
 use crate::engine::{Generation, Order, Phase};
