@@ -12,8 +12,8 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::control::{Call, Server};
 use crate::engine::{Event, Exit, Instance, Request};
 use crate::process::notify::{self, Notice};
-use crate::process::signals::{self, Received, Sender as Origin};
-use crate::process::{Children, Chunk, Keyboard, Program, STOP_TYPED, Stdin, Typed};
+use crate::process::signals::{self, Received};
+use crate::process::{Children, Chunk, Keyboard, Program, Stdin, Typed};
 use crate::scan::Scanner;
 use crate::ui::{Kind, Line, Log, text};
 use crate::watch::{Report, Timing};
@@ -23,6 +23,7 @@ mod asked;
 mod board;
 mod changes;
 mod configure;
+mod jobs;
 mod keys;
 mod member;
 mod notices;
@@ -140,9 +141,6 @@ pub struct Dispatcher {
 /// How often to look after an instance that is being stopped: what is killed may have started
 /// other processes meanwhile.
 const CHECK: Duration = Duration::from_millis(50);
-
-/// How long after Ctrl-Z a program stops at the latest, or not at all.
-const STOP_TAKES: Duration = Duration::from_secs(1);
 
 impl Dispatcher {
     /// Prepares everything but the watching. Signals are answered from here on.
@@ -346,75 +344,5 @@ impl Dispatcher {
             }
             report => self.say_report(&report),
         }
-    }
-
-    /// Does what a signal asks for.
-    fn take_signal(&mut self, received: Received) {
-        let signal = received.signal;
-        // The last two are what we may get for using the terminal ourselves.
-        let is_our_own = [libc::SIGCHLD, libc::SIGTTIN, libc::SIGTTOU].contains(&signal);
-        if is_our_own || self.is_typed(received) {
-            return;
-        }
-        // What has the terminal was continued when we were; a second time would undo the next
-        // Ctrl-Z.
-        if signal == libc::SIGCONT && self.shared.children.resume() {
-            return;
-        }
-        self.services.signalled(signal, &mut self.shared);
-        if signal == libc::SIGTSTP {
-            self.keyboard.iter_mut().for_each(Keyboard::leave);
-            signals::suspend();
-            // Where nobody could continue us we were not stopped, and nobody continues the program.
-            self.services.signalled(libc::SIGCONT, &mut self.shared);
-        }
-        if [libc::SIGTSTP, libc::SIGCONT].contains(&signal) {
-            self.keyboard.iter_mut().for_each(Keyboard::take);
-        }
-    }
-
-    /// Whether it was typed at the terminal that the program has.
-    fn is_typed(&self, received: Received) -> bool {
-        let is_told = matches!(received.sender, Origin::Process(pid) if self.shared.children.is_sentinel(pid));
-        // That the terminal is gone means us as well.
-        is_told && received.signal != libc::SIGHUP
-    }
-
-    fn take_typed(&mut self, signal: i32) {
-        match signal {
-            STOP_TYPED => self.stop_typed = Some(Instant::now()),
-            signal if self.shared.children.is_news(signal) => self.tell(Event::Typed(signal)),
-            _ => {}
-        }
-    }
-
-    /// The program was stopped, and goes on only when it is continued.
-    fn take_stop(&mut self, instance: Instance, signal: i32) {
-        if !self.shared.children.is_stopped(instance) {
-            return;
-        }
-        let is_stop = [libc::SIGTSTP, libc::SIGSTOP].contains(&signal);
-        match is_stop && self.shared.children.has_terminal(instance) {
-            true => self.suspend(instance),
-            false => self.say_stopped(signal),
-        }
-    }
-
-    /// Ctrl-Z was typed, and it was not yet told that the program stopped.
-    fn look_for_stop(&mut self) {
-        match self.stop_typed {
-            Some(typed) if typed.elapsed() > STOP_TAKES => self.stop_typed = None,
-            Some(typed) if typed.elapsed() > CHECK => {
-                if let Some(instance) = self.shared.children.half_stopped() {
-                    self.suspend(instance);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn suspend(&mut self, instance: Instance) {
-        self.stop_typed = None;
-        self.shared.children.suspend(instance);
     }
 }
