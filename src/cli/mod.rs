@@ -1,10 +1,11 @@
 //! The command line: what can be typed (`args`; `choice`, `on_change`, `serving`, `browsers` and
 //! `output` are parts of it), what was (`typed`), what `--help` shows (`help`), what it means
-//! (`setup`), and one file for each subcommand.
+//! (`setup`, and `commands` what is run), and one file for each subcommand.
 
 mod args;
 mod browsers;
 mod choice;
+mod commands;
 mod config;
 mod diff;
 mod doctor;

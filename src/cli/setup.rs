@@ -1,7 +1,6 @@
-//! What was typed, turned into what it means: compiled globs, a prepared program.
+//! What was typed, turned into what it means: compiled globs, services, when to look.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::fs::File;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
@@ -15,9 +14,9 @@ use super::args::{self, Cli};
 use super::browsers::Browsers;
 use super::choice::{Choice, split_list};
 use super::output::Format;
-use super::{env_file, on_change};
+use super::{commands, on_change};
 use crate::control::Server;
-use crate::dispatch::{Setup, Shown, Spec, Step, Web};
+use crate::dispatch::{Setup, Shown, Spec, Web};
 use crate::engine::{OnBusy, OnChange, Policy, Restart};
 use crate::process::routing::Routing;
 use crate::process::{Address, Program, Socket, Stdin, listen_tcp};
@@ -154,7 +153,7 @@ pub fn specs(runs: &[Run], sockets: &mut Sockets) -> anyhow::Result<Vec<Spec>> {
 
 fn spec(run: &Run, sockets: &mut Sockets) -> anyhow::Result<Spec> {
     let cli = &run.cli;
-    let command = command(cli)?;
+    let command = commands::command(cli)?;
     // To be shown in a browser.
     let keeps_output = !cli.browsers.proxy.is_empty();
     let program = match command.is_empty() {
@@ -162,14 +161,14 @@ fn spec(run: &Run, sockets: &mut Sockets) -> anyhow::Result<Spec> {
         true => None,
         // Its lines are marked or kept, so it writes into a pipe as a step does.
         false if run.name.is_some() || keeps_output => {
-            Some(program(cli, &command)?.with(&colours())?)
+            Some(commands::program(cli, &command)?.with(&commands::colours())?)
         }
-        false => Some(program(cli, &command)?),
+        false => Some(commands::program(cli, &command)?),
     };
     if cli.on_change.handover {
         check_handover(cli, "--handover")?;
     }
-    let steps = steps(cli)?;
+    let steps = commands::steps(cli)?;
     // Who has the terminal ends all by Ctrl-C.
     let reads = program.as_ref().is_some_and(|program| program.stdin() == Stdin::Inherit);
     Ok(Spec {
@@ -183,7 +182,7 @@ fn spec(run: &Run, sockets: &mut Sockets) -> anyhow::Result<Spec> {
         routing: routing(cli),
         sockets: sockets.open(cli)?,
         ready: cli.serving.ready.clone(),
-        probe: probe(cli)?,
+        probe: commands::probe(cli)?,
         takes_notices: takes_notices(cli),
         watchdog: cli.serving.watchdog,
         checks: None,
@@ -226,64 +225,6 @@ pub fn each_once(paths: &[PathBuf]) -> Vec<PathBuf> {
     roots
 }
 
-fn command(cli: &Cli) -> anyhow::Result<Vec<OsString>> {
-    let has_step = !cli.on_change.build.is_empty() || !cli.on_change.reload.is_empty();
-    match (cli.command.is_empty(), cli.is_line) {
-        // Otherwise it is for the steps of the build.
-        (true, true) if !has_step => {
-            bail!("--shell has nothing to run; put the command line after `--`")
-        }
-        (true, _) => Ok(Vec::new()),
-        (false, false) => Ok(cli.command.clone()),
-        (false, true) => Ok(vec![shell(cli), "-c".into(), cli.command.join(" ".as_ref())]),
-    }
-}
-
-/// The shell for what is a line for one.
-fn shell(cli: &Cli) -> OsString {
-    cli.shell().unwrap_or_else(|| "sh".into())
-}
-
-fn program(cli: &Cli, command: &[OsString]) -> anyhow::Result<Program> {
-    let mut environment: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
-    if let Some(home) = cli.user.as_ref().and_then(|user| user.home.as_ref()) {
-        environment.insert("HOME".into(), home.into());
-    }
-    for file in &cli.env_file {
-        environment.extend(env_file::read(file)?);
-    }
-    let variables = cli.env.iter().filter_map(|variable| variable.split_once('='));
-    environment.extend(variables.map(|(name, value)| (name.into(), value.into())));
-    let stdin = match cli.stdin {
-        args::Input::Inherit if cli.output.wants_keys() => Stdin::Null,
-        args::Input::Inherit => Stdin::Inherit,
-        args::Input::Null => Stdin::Null,
-    };
-    let has_nul = |_| anyhow!("the command contains a NUL byte, which no program takes");
-    let mut program = Program::new(command, environment, stdin).map_err(has_nul)?;
-    if let Some(directory) = &cli.workdir {
-        // Once and for all: later on, our own working directory may be another one of its name.
-        let directory = std::path::absolute(directory)?;
-        program = program.in_directory(&directory)?;
-    }
-    Ok(match &cli.user {
-        Some(user) => program.as_user(user.clone()),
-        None => program,
-    })
-}
-
-/// What a smoke test runs, by a shell.
-pub fn checks(cli: &Cli, commands: &[String]) -> anyhow::Result<Vec<Step>> {
-    commands.iter().map(|command| step(cli, "check", command)).collect()
-}
-
-/// The steps that a change leads to before anything else: what builds, then what reloads.
-fn steps(cli: &Cli) -> anyhow::Result<Vec<Step>> {
-    let build = cli.on_change.build.iter().map(|command| ("build", command));
-    let reload = cli.on_change.reload.iter().map(|command| ("reload", command));
-    build.chain(reload).map(|(prefix, command)| step(cli, prefix, command)).collect()
-}
-
 /// What a rule runs: a service without a program, which builds on a change of its own. A change
 /// while it runs lets it end first.
 pub fn of_rule(cli: &Cli, name: &str, command: &str) -> anyhow::Result<Spec> {
@@ -315,14 +256,8 @@ pub fn of_rule(cli: &Cli, name: &str, command: &str) -> anyhow::Result<Spec> {
         },
         program: None,
         command: Vec::new(),
-        steps: vec![step(cli, "run", command)?],
+        steps: vec![commands::step(cli, "run", command)?],
     })
-}
-
-fn step(cli: &Cli, prefix: &str, command: &str) -> anyhow::Result<Step> {
-    let program = program(cli, &[shell(cli), "-c".into(), command.into()])?.reading(Stdin::Null);
-    let program = program.with(&colours())?;
-    Ok(Step { command: command.to_owned(), prefix: prefix.to_owned(), program })
 }
 
 impl Sockets {
@@ -339,13 +274,6 @@ impl Sockets {
         };
         cli.serving.listen.iter().map(&mut open).collect()
     }
-}
-
-/// The command that finds out whether the program is ready, if it is one.
-fn probe(cli: &Cli) -> anyhow::Result<Option<Program>> {
-    let Some(Probe::Exec(command)) = &cli.serving.ready else { return Ok(None) };
-    let words = [shell(cli), "-c".into(), command.into()];
-    Ok(Some(program(cli, &words)?.reading(Stdin::Null)))
 }
 
 /// A plain init leaves what is around it alone, unless it is asked to.
@@ -368,18 +296,6 @@ pub fn check_handover(cli: &Cli, what: &str) -> anyhow::Result<()> {
         ),
         Some(_) => Ok(()),
     }
-}
-
-/// A step writes into a pipe, so it does not see that there is a terminal behind. These are what
-/// most tools go by; see bixense.com/clicolors and force-color.org.
-fn colours() -> Vec<(&'static str, OsString)> {
-    let is_set = |key: &str| std::env::var_os(key).is_some();
-    if !termios::isatty(stdio::stderr()) || is_set("NO_COLOR") {
-        return Vec::new();
-    }
-    let variables = [("CLICOLOR_FORCE", "1"), ("FORCE_COLOR", "1"), ("CARGO_TERM_COLOR", "always")];
-    let variables = variables.into_iter().filter(|(key, _)| !is_set(key));
-    variables.map(|(key, value)| (key, value.into())).collect()
 }
 
 fn policy(cli: &Cli, has_program: bool, steps: usize) -> Policy {

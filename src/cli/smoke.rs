@@ -13,7 +13,7 @@ use super::effective::Source;
 use super::run::Options;
 use super::setup::{Run, Sockets};
 use super::values::period;
-use super::{Failure, print_out, run, setup, typed, write_whole};
+use super::{Failure, commands, print_out, run, setup, typed, write_whole};
 use crate::dispatch::{Check, Checks, Dispatcher, SmokeReport};
 use crate::scan::reason;
 use crate::ui::{Log, text};
@@ -91,7 +91,7 @@ pub fn smoke(smoke: &Smoke) -> Result<u8, Failure> {
     }
     let log = Log::new(cli.output.level(), cli.output.style())?;
     let control = run::listen(&cli.control.place(), &log).map_err(Failure::usage)?;
-    let steps = setup::checks(cli, &smoke.check).map_err(Failure::usage)?;
+    let steps = commands::checks(cli, &smoke.check).map_err(Failure::usage)?;
     let mut what =
         setup::setup(cli, &runs, &mut Sockets::default(), control).map_err(Failure::usage)?;
     what.services[0].keeps_output = true;
