@@ -13,19 +13,6 @@ const CTRL_Z: &str = "\x1a";
 /// Prints something else in each run.
 const PROGRAM: &str = "echo runs $((40 + 2)) with $(cat a); exec sleep 1000";
 
-fn command(tree: &Tree, options: &[&str], script: &str) -> Command {
-    tree.write(".git/program.sh", script);
-    let mut command = tree.stakeout();
-    command.env_remove("NO_COLOR").env("TERM", "dumb");
-    command.args(["--interval", "20ms", "-v"]).args(options);
-    command.args(["--", "sh", ".git/program.sh"]);
-    command
-}
-
-fn run(tree: &Tree, options: &[&str], script: &str) -> (Session, Keyboard) {
-    Session::at_terminal(&command(tree, options, script))
-}
-
 /// Whether the terminal reads key by key, without an echo, and Ctrl-C is still a signal.
 fn is_taken(keyboard: &Keyboard) -> bool {
     let modes = keyboard.modes();
@@ -39,7 +26,7 @@ fn is_restored(keyboard: &Keyboard) -> bool {
 #[test]
 fn each_key_does_what_the_help_says() {
     let tree = Tree::new(&[("a", "one")]);
-    let (mut session, mut keyboard) = run(&tree, &["--stdin", "null"], PROGRAM);
+    let (mut session, mut keyboard) = tree.run_at_terminal(&["--stdin", "null"], PROGRAM);
     // stakeout and the program write each by themselves.
     session.wait_for_all(&["press h for help", "runs 42 with one", "all files were read once"]);
     keyboard.type_in("h");
@@ -97,13 +84,13 @@ fn what_cannot_be_done_is_said_and_other_keys_do_nothing() {
 fn what_the_program_would_read_is_not_taken_from_it_unless_that_is_asked_for() {
     let tree = Tree::new(&[("a", "one")]);
     let script = "echo up; read line && echo got \"<$line>\" || echo nothing to read; sleep 1000";
-    let (mut session, mut keyboard) = run(&tree, &[], script);
+    let (mut session, mut keyboard) = tree.run_at_terminal(&[], script);
     session.wait_for("up");
     keyboard.type_in("q\n");
     session.wait_for("got <q>");
     assert_eq!(session.seen("press h"), 0, "{}", session.output());
     session.insist(Signal::TERM);
-    let (mut session, mut keyboard) = run(&tree, &["--keys"], script);
+    let (mut session, mut keyboard) = tree.run_at_terminal(&["--keys"], script);
     session.wait_for_all(&["press h for help", "nothing to read"]);
     keyboard.type_in("q");
     assert_eq!(session.wait().code(), Some(128 + 15), "{}", session.output());
@@ -112,10 +99,10 @@ fn what_the_program_would_read_is_not_taken_from_it_unless_that_is_asked_for() {
 #[test]
 fn no_keys_leaves_the_terminal_as_it_is() {
     let tree = Tree::new(&[("a", "one")]);
-    let (mut session, keyboard) = run(&tree, &["--stdin", "null", "--no-keys"], PROGRAM);
+    let (mut session, keyboard) = tree.run_at_terminal(&["--stdin", "null", "--no-keys"], PROGRAM);
     session.wait_for("runs 42");
     assert!(is_restored(&keyboard));
-    let mut command = command(&tree, &["--stdin", "null"], PROGRAM);
+    let mut command = tree.command(&["--stdin", "null"], PROGRAM);
     command.env("STAKEOUT_NO_KEYS", "1").env("STAKEOUT_KEYS", "1");
     let (mut other, keyboard) = Session::at_terminal(&command);
     other.wait_for("runs 42");
@@ -126,7 +113,7 @@ fn no_keys_leaves_the_terminal_as_it_is() {
 #[test]
 fn without_a_terminal_nothing_is_read_and_the_program_keeps_its_input() {
     let tree = Tree::new(&[]);
-    let mut command = command(&tree, &["--keys", "--exit-with-child"], "cat; exit 3");
+    let mut command = tree.command(&["--keys", "--exit-with-child"], "cat; exit 3");
     let (reader, mut writer) = std::io::pipe().unwrap();
     command.stdin(reader);
     let mut session = Session::start(command);
@@ -140,7 +127,7 @@ fn without_a_terminal_nothing_is_read_and_the_program_keeps_its_input() {
 fn the_modes_are_restored_however_it_ends() {
     for (end, status) in [(Signal::TERM, 143), (Signal::HUP, 129), (Signal::INT, 130)] {
         let tree = Tree::new(&[("a", "one")]);
-        let (mut session, keyboard) = run(&tree, &["--keys"], PROGRAM);
+        let (mut session, keyboard) = tree.run_at_terminal(&["--keys"], PROGRAM);
         session.wait_for("runs 42");
         assert!(is_taken(&keyboard));
         session.signal(end);
@@ -148,7 +135,7 @@ fn the_modes_are_restored_however_it_ends() {
         assert!(is_restored(&keyboard), "{end:?}");
     }
     let tree = Tree::new(&[]);
-    let killed = command(&tree, &["--keys", "--exit-with-child"], "kill -KILL $$");
+    let killed = tree.command(&["--keys", "--exit-with-child"], "kill -KILL $$");
     let mut not_started = tree.stakeout();
     not_started.args(["--keys", "--", "/dev/null"]);
     for (command, status) in [(killed, 128 + 9), (not_started, 126)] {
@@ -163,7 +150,7 @@ fn a_program_that_crashes_takes_no_keys_with_it() {
     let tree = Tree::new(&[]);
     let script = "stty raw </dev/tty; kill -KILL $$";
     let (mut session, mut keyboard) =
-        run(&tree, &["--stdin", "null", "--restart", "never"], script);
+        tree.run_at_terminal(&["--stdin", "null", "--restart", "never"], script);
     // In the background, it may not set modes: it is stopped for that, and here does not wait.
     session.wait_for("use --no-keys");
     assert!(is_taken(&keyboard));
@@ -254,7 +241,7 @@ fn in_the_background_nothing_is_read_and_fg_without_a_signal_takes_the_keys() {
 fn ctrl_z_where_nobody_could_continue_it_does_not_freeze_the_program() {
     let tree = Tree::new(&[("a", "one")]);
     let script = "trap 'echo goes on' CONT; echo up; while :; do sleep 0.01; done";
-    let (mut session, mut keyboard) = run(&tree, &["--keys"], script);
+    let (mut session, mut keyboard) = tree.run_at_terminal(&["--keys"], script);
     session.wait_for("up");
     keyboard.type_in(CTRL_Z);
     session.wait_for("goes on");

@@ -78,6 +78,22 @@ impl Tree {
         session.program = Some(place);
         session
     }
+
+    /// stakeout with these options on a shell script, for a terminal: it says all, without colours.
+    /// The script is in the tree, where no look sees it.
+    pub fn command(&self, options: &[&str], script: &str) -> Command {
+        self.write(".git/program.sh", script);
+        let mut command = self.stakeout();
+        command.env_remove("NO_COLOR").env("TERM", "dumb");
+        command.args(["--interval", "20ms", "-v"]).args(options);
+        command.args(["--", "sh", ".git/program.sh"]);
+        command
+    }
+
+    /// Starts that at a terminal.
+    pub fn run_at_terminal(&self, options: &[&str], script: &str) -> (Session, Keyboard) {
+        Session::at_terminal(&self.command(options, script))
+    }
 }
 
 /// A stakeout that runs.

@@ -14,23 +14,11 @@ const CTRL_C: &str = "\x03";
 const CTRL_BACKSLASH: &str = "\x1c";
 const CTRL_Z: &str = "\x1a";
 
-/// stakeout on a script, without `docker`.
-fn command(tree: &Tree, options: &[&str], script: &str) -> Command {
-    tree.write(".git/program.sh", script);
-    let mut command = tree.stakeout();
-    command.args(["--interval", "20ms"]).args(options).args(["--", "sh", ".git/program.sh"]);
-    command
-}
-
-fn run(tree: &Tree, options: &[&str], script: &str) -> (Session, Keyboard) {
-    Session::at_terminal(&command(tree, options, script))
-}
-
 #[test]
 fn the_program_reads_what_is_typed_before_and_after_a_restart() {
     let tree = Tree::new(&[("a", "one")]);
     let script = "echo shows $(cat a); read line; echo got \"<$line>\"; exec sleep 1000";
-    let (mut session, mut keyboard) = run(&tree, &[], script);
+    let (mut session, mut keyboard) = tree.run_at_terminal(&[], script);
     for content in ["one", "two"] {
         tree.write("a", content);
         session.wait_for(&format!("shows {content}"));
@@ -42,7 +30,7 @@ fn the_program_reads_what_is_typed_before_and_after_a_restart() {
 #[test]
 fn ctrl_c_ends_both() {
     let tree = Tree::new(&[]);
-    let (mut session, mut keyboard) = run(&tree, &[], "echo up; exec sleep 1000");
+    let (mut session, mut keyboard) = tree.run_at_terminal(&[], "echo up; exec sleep 1000");
     session.wait_for("up");
     keyboard.type_in(CTRL_C);
     assert_eq!(session.wait().code(), Some(130), "{}", session.output());
@@ -54,7 +42,7 @@ fn ctrl_c_ends_both_where_the_program_ends_in_order() {
     let tree = Tree::new(&[]);
     let script =
         "trap 'sleep 0.1; echo goodbye; exit 0' INT; echo up; while :; do sleep 0.01; done";
-    let (mut session, mut keyboard) = run(&tree, &[], script);
+    let (mut session, mut keyboard) = tree.run_at_terminal(&[], script);
     session.wait_for("up");
     keyboard.type_in(CTRL_C);
     session.wait_for("goodbye");
@@ -65,7 +53,8 @@ fn ctrl_c_ends_both_where_the_program_ends_in_order() {
 #[test]
 fn ctrl_backslash_ends_both() {
     let tree = Tree::new(&[]);
-    let (mut session, mut keyboard) = run(&tree, &[], "ulimit -c 0; echo up; exec sleep 1000");
+    let (mut session, mut keyboard) =
+        tree.run_at_terminal(&[], "ulimit -c 0; echo up; exec sleep 1000");
     session.wait_for("up");
     keyboard.type_in(CTRL_BACKSLASH);
     assert_eq!(session.wait().code(), Some(131), "{}", session.output());
@@ -75,7 +64,7 @@ fn ctrl_backslash_ends_both() {
 fn ctrl_c_is_the_programs_if_it_goes_on_and_twice_is_the_end() {
     let tree = Tree::new(&[("a", "one")]);
     let script = "trap 'echo a new prompt' INT; echo shows $(cat a); while :; do sleep 0.01; done";
-    let (mut session, mut keyboard) = run(&tree, &[], script);
+    let (mut session, mut keyboard) = tree.run_at_terminal(&[], script);
     session.wait_for("shows one");
     keyboard.type_in(CTRL_C);
     session.wait_for("a new prompt");
@@ -92,7 +81,7 @@ fn ctrl_c_is_the_programs_if_it_goes_on_and_twice_is_the_end() {
 #[test]
 fn ctrl_c_with_nothing_running_ends_it() {
     let tree = Tree::new(&[]);
-    let (mut session, mut keyboard) = run(&tree, &[], "exit 3");
+    let (mut session, mut keyboard) = tree.run_at_terminal(&[], "exit 3");
     session.wait_for("waiting for a change");
     eventually("the end", || {
         keyboard.type_in(CTRL_C);
@@ -107,7 +96,7 @@ fn ctrl_c_works_though_the_program_kills_its_whole_group_now_and_then() {
     let tree = Tree::new(&[("a", "one")]);
     let script = "trap 'exit 6' INT; echo shows $(cat a); [ $(cat a) = two ] || kill -KILL 0
         while :; do sleep 0.01; done";
-    let (mut session, mut keyboard) = run(&tree, &["--restart", "never"], script);
+    let (mut session, mut keyboard) = tree.run_at_terminal(&["--restart", "never"], script);
     session.wait_for("killed by SIGKILL");
     tree.write("a", "two");
     session.wait_for("shows two");
@@ -119,7 +108,7 @@ fn ctrl_c_works_though_the_program_kills_its_whole_group_now_and_then() {
 fn ctrl_z_where_nobody_could_continue_it_stops_nothing_for_long() {
     let tree = Tree::new(&[]);
     let script = "trap 'echo goes on' CONT; echo up; while :; do sleep 0.01; done";
-    let (mut session, mut keyboard) = run(&tree, &[], script);
+    let (mut session, mut keyboard) = tree.run_at_terminal(&[], script);
     session.wait_for("up");
     keyboard.type_in(CTRL_Z);
     session.wait_for("goes on");
@@ -241,7 +230,7 @@ fn a_shell_as_the_program_has_its_own_jobs() {
 fn a_new_size_reaches_the_program() {
     let tree = Tree::new(&[]);
     let script = "trap 'echo size $(stty size)' WINCH; echo up; while :; do sleep 0.01; done";
-    let (mut session, keyboard) = run(&tree, &[], script);
+    let (mut session, keyboard) = tree.run_at_terminal(&[], script);
     session.wait_for("up");
     keyboard.resize(33, 99);
     session.wait_for("size 33 99");
@@ -251,7 +240,7 @@ fn a_new_size_reaches_the_program() {
 fn the_terminals_modes_are_restored_after_a_crash() {
     let tree = Tree::new(&[]);
     let script = "stty -echo -icanon; echo raw; read go; kill -KILL $$";
-    let (mut session, mut keyboard) = run(&tree, &["--restart", "never"], script);
+    let (mut session, mut keyboard) = tree.run_at_terminal(&["--restart", "never"], script);
     session.wait_for("raw");
     assert!(!keyboard.modes().contains(LocalModes::ECHO));
     keyboard.type_in("\n");
@@ -264,7 +253,7 @@ fn the_terminals_modes_are_restored_after_a_crash() {
 fn without_standard_input_the_program_reads_nothing_and_ctrl_c_still_ends_it() {
     let tree = Tree::new(&[]);
     let script = "read line || echo nothing to read; exec sleep 1000";
-    let (mut session, mut keyboard) = run(&tree, &["--stdin", "null"], script);
+    let (mut session, mut keyboard) = tree.run_at_terminal(&["--stdin", "null"], script);
     session.wait_for("nothing to read");
     keyboard.type_in(CTRL_C);
     assert_eq!(session.wait().code(), Some(130), "{}", session.output());
@@ -288,7 +277,7 @@ fn it_ends_with_the_session_that_has_the_terminal() {
 fn as_pid_1_at_a_terminal_ctrl_c_ends_it_in_order() {
     let tree = Tree::new(&[]);
     let script = "trap 'echo goodbye; exit 4' INT; echo up; while :; do sleep 0.01; done";
-    let inner = command(&tree, &[], script);
+    let inner = tree.command(&[], script);
     let Some(mut outer) = super::pid1::in_namespace() else { return };
     outer.args(["setsid", "--ctty"]).arg(inner.get_program()).args(inner.get_args());
     outer.current_dir(tree.path(""));
@@ -305,7 +294,7 @@ fn as_pid_1_of_a_foreign_group_it_leaves_the_terminal_alone_and_ctrl_c_ends_it()
     let tree = Tree::new(&[("a", "one")]);
     let script = "trap 'echo goodbye; exit 4' INT; read line || echo nothing to read; \
                   echo shows $(cat a); while :; do sleep 0.01; done";
-    let inner = command(&tree, &[], script);
+    let inner = tree.command(&[], script);
     // Without setsid(1): the session and the group are those of unshare(1), outside.
     let Some(mut outer) = super::pid1::in_namespace() else { return };
     outer.arg(inner.get_program()).args(inner.get_args()).current_dir(tree.path(""));
