@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use rayon::prelude::*;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, statat};
+use rustix::process::{Resource, getrlimit};
 use stakeout::scan::{Plan, Root, Scanner, Selection};
 
 /// So many files lie in one directory, as in the source trees that were looked at (9 to 14).
@@ -50,9 +51,6 @@ pub struct Floor {
     held: Vec<OwnedFd>,
 }
 
-/// Directories that are held open, or opened at a time: a process may not open as many as it likes.
-const OPEN: usize = 9000;
-
 impl Floor {
     pub fn new(root: &Path) -> io::Result<Self> {
         let mut directories = Vec::new();
@@ -68,7 +66,7 @@ impl Floor {
             }
             directories.push((path, names));
         }
-        let is_held = directories.len() <= OPEN;
+        let is_held = directories.len() <= most_open();
         let held = if is_held { open(&directories) } else { Vec::new() };
         Ok(Self { directories, held })
     }
@@ -78,7 +76,7 @@ impl Floor {
         if !self.held.is_empty() {
             return clock(&|| ask(&self.held, &self.directories));
         }
-        let batches = self.directories.chunks(OPEN);
+        let batches = self.directories.chunks(most_open());
         batches
             .map(|batch| {
                 let opened = open(batch);
@@ -86,6 +84,13 @@ impl Floor {
             })
             .sum()
     }
+}
+
+/// So many directories are held open, or opened at a time. The scanner has half of what a process
+/// may open.
+fn most_open() -> usize {
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(1 << 15);
+    usize::try_from(limit / 2).map_or(1, |half| half.saturating_sub(64).max(1))
 }
 
 fn open(directories: &[(PathBuf, Vec<CString>)]) -> Vec<OwnedFd> {

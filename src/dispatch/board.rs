@@ -104,11 +104,12 @@ impl Board {
 
     /// What is watched, once it was seen.
     pub(super) fn watching(&self) -> Option<Watching> {
+        let files = self.files?;
         let silent = self.silent.iter();
         Some(Watching {
             roots: self.roots.clone(),
-            files: self.files?,
-            read: self.tally.reading().map(|read| read.min(self.files.unwrap_or(read))),
+            files,
+            read: self.tally.reading().map(|read| read.min(files)),
             interval_ms: self.interval.map(millis),
             silent: silent
                 .map(|(root, since)| Silence { root: text::path(root), since: epoch(*since) })

@@ -27,6 +27,7 @@ mod mounts;
 mod names;
 mod open;
 mod plan;
+mod publish;
 mod pulse;
 mod racy;
 pub mod reference;

@@ -29,7 +29,7 @@ use super::scope::{Directory, MountId, Scope};
 use super::touched::{Progress, Slot, slots_of};
 use super::way::{Way, most_held};
 use super::{Plan, Trouble, Verb, baseline::Baseline};
-use crate::tree::{Dir, Place, Snapshot};
+use crate::tree::{Place, Snapshot};
 
 /// Directories a thread takes at a time: few enough to share the work evenly, many enough that
 /// handing them out costs nothing.
@@ -63,13 +63,13 @@ pub struct Scanner {
     /// Whether something was mounted or unmounted since the last look at everything.
     is_remounted: bool,
     /// How often directories came or went.
-    tidied: u64,
+    pub(super) tidied: u64,
     pub(super) is_first: bool,
     /// How many directories may be held open.
     pub(super) most_held: usize,
     /// Whether the pool has more threads than there are cores.
     is_wide: bool,
-    snapshot: Snapshot,
+    pub(super) snapshot: Snapshot,
     /// The directories in which something is known that the snapshot does not have.
     pub(super) unpublished: Vec<DirId>,
 }
@@ -353,48 +353,6 @@ impl Scanner {
         let top = KnownDir::top(index, &root.place.label, single, Arc::clone(&root.above));
         root.top = Some(self.dirs.insert(top));
         root.top
-    }
-
-    /// Makes what was found the known state, and a snapshot of it.
-    fn commit(&mut self, progress: &mut Progress) {
-        let is_other_tree = self.dirs.tidy();
-        self.tidied += u64::from(is_other_tree || progress.is_elsewhere);
-        for (id, slots) in progress.touched.drain() {
-            let entries = slots.into_iter().map(|(name, slot)| match slot {
-                Slot::Is(entry) => (name, entry),
-                Slot::Read(..) => unreachable!("every slot was read"),
-            });
-            self.replace(id, Dir::new(entries.collect()));
-        }
-        if is_other_tree {
-            self.unpublished.clear();
-            self.snapshot = Snapshot::new(self.dirs.order().iter().map(|&id| self.branch(id)));
-        } else {
-            self.publish();
-        }
-    }
-
-    /// Puts these entries in the directory instead of those before.
-    pub(super) fn replace(&mut self, id: DirId, contents: Dir) {
-        let dir = self.dir_mut(id);
-        if *dir.contents != contents {
-            dir.contents = Arc::new(contents);
-            self.unpublished.push(id);
-        }
-    }
-
-    /// Has the snapshot show what is known, as long as no directory came or went; says whether
-    /// that is more than it did.
-    pub(super) fn publish(&mut self) -> bool {
-        let unpublished = std::mem::take(&mut self.unpublished);
-        let is_more = !unpublished.is_empty();
-        self.snapshot = self.snapshot.with(unpublished.into_iter().map(|id| self.branch(id)));
-        is_more
-    }
-
-    fn branch(&self, id: DirId) -> (Arc<Path>, Arc<Dir>) {
-        let dir = self.dir(id);
-        (Arc::clone(&dir.path), Arc::clone(&dir.contents))
     }
 }
 

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::snapshot::Branch;
 use super::{Change, Digest, Dir, Entry, Place, Snapshot};
 
 /// What it takes to get from `before` to `after`, sorted by place.
@@ -17,38 +18,33 @@ pub fn diff(before: &Snapshot, after: &Snapshot) -> Vec<Change> {
     let mut changes = Vec::new();
     let empty = Dir::default();
     let (old, new) = (before.unshared(after), after.unshared(before));
-    for_each_pair(
-        old,
-        new,
-        |branch| branch.key(),
-        |old, new| {
-            let path = &old.or(new).expect("a pair has a side").path;
-            let old_dir = old.map_or(&empty, |branch| &*branch.dir);
-            let new_dir = new.map_or(&empty, |branch| &*branch.dir);
-            if std::ptr::eq(old_dir, new_dir) {
-                return;
-            }
-            let old_slots: Vec<_> = old_dir.iter().collect();
-            let new_slots: Vec<_> = new_dir.iter().collect();
-            for_each_pair(
-                old_slots.iter(),
-                new_slots.iter(),
-                |(name, _)| *name,
-                |old, new| {
-                    let (name, _) = old.or(new).expect("a pair has a side");
-                    let place = || Place { dir: Arc::clone(path), name: name.to_os_string() };
-                    match (old, new) {
-                        (Some((_, old)), Some((_, new))) if !old.same_content(new) => {
-                            changes.push(Change::Modified { place: place(), entry: new.clone() })
-                        }
-                        (Some((_, old)), None) => removed.push((place(), old.clone())),
-                        (None, Some((_, new))) => created.push((place(), new.clone())),
-                        _ => {}
+    for_each_pair(old, new, Branch::key, |old, new| {
+        let path = &old.or(new).expect("a pair has a side").path;
+        let old_dir = old.map_or(&empty, |branch| &*branch.dir);
+        let new_dir = new.map_or(&empty, |branch| &*branch.dir);
+        if std::ptr::eq(old_dir, new_dir) {
+            return;
+        }
+        let old_slots: Vec<_> = old_dir.iter().collect();
+        let new_slots: Vec<_> = new_dir.iter().collect();
+        for_each_pair(
+            old_slots.iter(),
+            new_slots.iter(),
+            |(name, _)| *name,
+            |old, new| {
+                let (name, _) = old.or(new).expect("a pair has a side");
+                let place = || Place { dir: Arc::clone(path), name: name.to_os_string() };
+                match (old, new) {
+                    (Some((_, old)), Some((_, new))) if !old.same_content(new) => {
+                        changes.push(Change::Modified { place: place(), entry: new.clone() })
                     }
-                },
-            );
-        },
-    );
+                    (Some((_, old)), None) => removed.push((place(), old.clone())),
+                    (None, Some((_, new))) => created.push((place(), new.clone())),
+                    _ => {}
+                }
+            },
+        );
+    });
     pair_renames(removed, created, &mut changes);
     changes.sort_by(|a, b| a.place().cmp(b.place()));
     changes

@@ -20,8 +20,8 @@ pub struct Snapshot {
 /// Neighbours in the order of the paths, at least one.
 type Page = Arc<[Branch]>;
 
-/// So many directories make a page: what changed in one of them copies its page and the list of
-/// pages, so that an edit costs little in a tree of any size that is a source tree.
+/// So many directories make a page. An edit copies its page and the list of pages; both are short
+/// where this is about the square root of the number of directories.
 const PAGE: usize = 128;
 
 #[derive(Clone, Debug)]
