@@ -4,6 +4,7 @@
 //! where it came from.
 
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -19,7 +20,7 @@ use crate::config::air::{self, Import};
 use crate::config::{
     self, Config, Given, Language, Options, Place, Problems, Service, Setting, find,
 };
-use crate::scan::{Filter, GlobError};
+use crate::scan::{Filter, GlobError, reason};
 use crate::ui::text;
 
 /// A configuration file that was read.
@@ -61,9 +62,12 @@ impl Source {
             }
         };
         let shown = text::path(&file);
-        let text = find::text(&file)
-            .with_context(|| format!("cannot read the configuration file {shown}"))
-            .map_err(Failure::usage)?;
+        let text = find::text(&file).map_err(|error| {
+            let is_missing = error.kind() == io::ErrorKind::NotFound;
+            let advice = if is_missing { "; `stakeout init` writes one" } else { "" };
+            let reason = reason(&error);
+            Failure::usage(anyhow!("cannot read the configuration file {shown}: {reason}{advice}"))
+        })?;
         Self::understand(file, moved_to, moved_from, text).map(Some)
     }
 

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::choice::Choice;
 use super::write_whole;
+use crate::scan::reason;
 use crate::tree::{self, Digest, Dir, Entry, Link, Snapshot, Stamp};
 use crate::ui::text;
 
@@ -113,8 +114,10 @@ pub fn save(file: &Path, snapshot: &Snapshot, choice: &Choice) -> anyhow::Result
         text += &serde_json::to_string(&item)?;
         text.push('\n');
     }
-    write_whole(file, &text)
-        .with_context(|| format!("cannot write the scan to {}", text::path(file)))
+    write_whole(file, &text).map_err(|error| {
+        let (shown, reason) = (text::path(file), reason(&error));
+        anyhow!("cannot write the scan to {shown}: {reason}; may files be made in its directory?")
+    })
 }
 
 /// Reads it; gives what the tree was, and what was chosen then.
@@ -123,8 +126,13 @@ pub fn save(file: &Path, snapshot: &Snapshot, choice: &Choice) -> anyhow::Result
 /// A sentence that names the file, and the line where it is no scan.
 pub fn load(file: &Path) -> anyhow::Result<(Snapshot, Choice)> {
     let shown = text::path(file);
-    let reader = File::open(file).map(BufReader::new);
-    let mut lines = reader.with_context(|| format!("cannot read the scan {shown}"))?.lines();
+    let reader = File::open(file).map(BufReader::new).map_err(|error| {
+        let reason = reason(&error);
+        anyhow!(
+            "cannot read the scan {shown}: {reason}; write one by `stakeout scan --save {shown}`"
+        )
+    })?;
+    let mut lines = reader.lines();
     let no_scan = || format!("{shown} is no scan; write one by `stakeout scan --save {shown}`");
     let first = lines.next().ok_or_else(|| anyhow!(no_scan()))?.with_context(no_scan)?;
     let header: Header = serde_json::from_str(&first).map_err(|_| anyhow!(no_scan()))?;

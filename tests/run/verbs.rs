@@ -112,7 +112,14 @@ fn what_is_no_scan_is_named() {
     }
     let (code, text) = ask(&tree, &["scan", "--save", "/proc/scan"]);
     assert_eq!(code, Some(125), "{text}");
-    assert!(text.contains("cannot write the scan to /proc/scan"), "{text}");
+    assert!(text.contains("cannot write the scan to /proc/scan: No such file or dir"), "{text}");
+    assert!(text.contains("; may files be made in its directory?"), "{text}");
+    assert!(!text.contains(".tmp"), "it names what nobody typed: {text}");
+    let (_, text) = ask(&tree, &["diff", "none"]);
+    let advice = "none: No such file or directory; write one by `stakeout scan --save none`";
+    assert!(text.contains(advice), "{text}");
+    let (_, text) = ask(&tree, &["-c", "none.toml", "--", "true"]);
+    assert!(text.contains("none.toml: No such file or directory; `stakeout init`"), "{text}");
 }
 
 fn skip(what: &str, tool: &str) {
