@@ -16,7 +16,7 @@ pub(super) struct Board {
     /// What is watched, as it was typed.
     pub(super) roots: Vec<String>,
     /// Files when the tree was first seen.
-    files: Option<usize>,
+    pub(super) files: Option<usize>,
     interval: Option<Duration>,
     /// Roots that do not answer, and since when.
     silent: BTreeMap<PathBuf, SystemTime>,
@@ -70,6 +70,7 @@ impl Board {
             }
             Report::Unwatchable { .. }
             | Report::Failed
+            | Report::Reading { .. }
             | Report::Baseline { .. }
             | Report::Unheard { .. } => {}
         }

@@ -8,7 +8,9 @@ use crate::process::signals;
 use crate::scan::Trouble;
 use crate::tree::Change;
 use crate::ui::{Kind, Level, Line, as_json, describe, text};
-use crate::watch::{Interval, Mode, Report, SAFETY_NET, Timing, TrustVerdict};
+use crate::watch::{
+    Interval, Mode, READING_PATIENCE, Report, SAFETY_NET, Timing, TrustVerdict,
+};
 
 impl Dispatcher {
     /// The line for what the watcher says, if it deserves one.
@@ -28,9 +30,12 @@ impl Dispatcher {
                 let line = format!("looking every {}", text::duration(*interval));
                 Line::detail(Kind::Interval, line).with_ms("interval_ms", *interval)
             }
+            Report::Reading { read } => return self.say_reading(*read),
             Report::Baseline { took } => {
                 let line = format!("all files were read once, in {}", text::duration(*took));
-                Line::detail(Kind::Baseline, line).with_ms("took_ms", *took)
+                // If reading was told of, so is its end.
+                let level = if *took < READING_PATIENCE { Level::Detail } else { Level::Event };
+                Line::new(level, Kind::Baseline, line).with_ms("took_ms", *took)
             }
             Report::Changed { .. } => return,
             Report::Troubles(troubles) => return self.say_troubles(troubles),
@@ -98,6 +103,20 @@ impl Dispatcher {
         self.shared.log.write(line);
         let first = format!("the first look took {}", text::duration(took));
         self.shared.log.write(Line::detail(Kind::Baseline, first).with_ms("took_ms", took));
+    }
+
+    /// How far reading has come. No bar: a program runs, and would write into it.
+    fn say_reading(&self, read: usize) {
+        let Some(files) = self.board.files else { return };
+        let read = read.min(files);
+        let line = format!(
+            "reading in the background: {} of {} ({}%); until then a mere touch counts as a change",
+            text::grouped(read as u64),
+            text::count(files, "file"),
+            read * 100 / files.max(1),
+        );
+        let line = Line::event(Kind::Reading, line).with("read", read).with("files", files);
+        self.shared.log.write(line);
     }
 
     /// What was decided, why, and what happens now.

@@ -41,6 +41,11 @@ pub enum Report {
     },
     /// The time between looks, as it was chosen from what the second one cost.
     Pace(Duration),
+    /// Reading the files in the background takes long.
+    Reading {
+        /// How many were read so far.
+        read: usize,
+    },
     /// The digests of all files are known: from now on a mere touch of one is no change.
     Baseline {
         /// How long it took in the background.

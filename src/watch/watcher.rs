@@ -13,15 +13,13 @@ use super::agenda::rest_after_hints;
 use super::answers::see_to_answers;
 use super::bell::Bell;
 use super::native::{Hints, Native};
+use super::reading::Reading;
 use super::{
     Agenda, Ailments, Cadence, Due, HotSet, Interval, Mode, Report, Settle, Tally, Timing, Trusts,
     Verdict,
 };
 use crate::scan::{Scanner, Scope, Trouble};
 use crate::tree::{Change, Place, Snapshot, apply, diff};
-
-/// While the baseline is read, it takes at most one part in so many of the time.
-const BASELINE_SHARE: u32 = 10;
 
 /// How long events that tell nothing are not followed.
 const REST: Duration = Duration::from_millis(5);
@@ -198,11 +196,11 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
     }
 
     fn keep_looking(&mut self) -> Result<(), Over> {
-        let mut baseline_at = self.scanner.baseline_after().map(|wait| Instant::now() + wait);
-        if baseline_at.is_none() {
+        let wait = self.scanner.baseline_after();
+        let mut reading = wait.map(|wait| Reading::new(Instant::now(), wait));
+        if reading.is_none() {
             self.tally.has_read_all();
         }
-        let baseline_began = Instant::now();
         while !self.bell.is_over() {
             let now = Instant::now();
             if self.bell.was_rung() {
@@ -210,17 +208,13 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
             }
             if let Some(due) = self.agenda.take(now) {
                 self.look(due)?;
-            } else if baseline_at.is_some_and(|at| at <= now) {
-                let more = self.fill();
-                let rest = now.elapsed() * (BASELINE_SHARE - 1);
-                baseline_at = more.then(|| Instant::now() + rest);
-                if !more {
-                    self.tally.has_read_all();
-                    self.send(Report::Baseline { took: baseline_began.elapsed() })?;
+            } else if let Some(step) = reading.as_mut().filter(|reading| reading.due <= now) {
+                if !self.read_some(step, now)? {
+                    reading = None;
                 }
             } else {
                 let next = self.agenda.next();
-                self.wait(baseline_at.map_or(next, |at| at.min(next)) - now);
+                self.wait(reading.as_ref().map_or(next, |reading| reading.due.min(next)) - now);
             }
         }
         Err(Over)
@@ -356,11 +350,19 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
     }
 
     /// Reads some more of the baseline; says whether there is more to read.
-    fn fill(&mut self) -> bool {
+    fn read_some(&mut self, reading: &mut Reading, began: Instant) -> Result<bool, Over> {
         let is_more = self.scanner.read_baseline();
-        self.tally.has_read(self.scanner.pulse().counts().1);
+        let read = self.scanner.pulse().counts().1;
+        self.tally.has_read(read);
         self.take(self.scanner.snapshot().clone(), Vec::new());
-        is_more
+        let now = Instant::now();
+        if !is_more {
+            self.tally.has_read_all();
+            self.send(Report::Baseline { took: reading.took(now) })?;
+        } else if reading.stepped(began, now) {
+            self.send(Report::Reading { read })?;
+        }
+        Ok(is_more)
     }
 
     /// Takes the digests that were read since: by them the next look tells what was touched from

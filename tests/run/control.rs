@@ -427,7 +427,7 @@ fn in_a_read_only_container_the_socket_is_where_something_can_be_written() {
 fn how_much_was_read_is_told_until_all_was() {
     let (tree, place) = (Tree::new(&[]), Tree::new(&[]));
     // As holes they cost no disk; each takes a step of the baseline, and a rest of nine times that.
-    for name in 0..8 {
+    for name in 0..40 {
         let file = fs::File::create(tree.path(&name.to_string())).expect("a file");
         file.set_len(32 << 20).expect("a hole");
     }
@@ -436,10 +436,12 @@ fn how_much_was_read_is_told_until_all_was() {
     let words = || ask(&tree, &place, &["status"]).1;
     eventually("some were read, and not yet all", || {
         let words = words();
-        (1..8).any(|read| words.contains(&format!("(8 files, {read} read so far)")))
+        (1..40).any(|read| words.contains(&format!("(40 files, {read} read so far)")))
     });
-    session.wait_until_settled();
-    assert!(words().contains("(8 files)"), "{}", words());
+    // It takes so long that it is said, as well.
+    session.wait_for("reading in the background: ");
+    session.wait_for("all files were read once, in ");
+    assert!(words().contains("(40 files)"), "{}", words());
     assert_eq!(status(&tree, &place)["watching"]["read"], Value::Null);
 }
 
