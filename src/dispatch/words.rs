@@ -8,9 +8,7 @@ use crate::process::signals;
 use crate::scan::Trouble;
 use crate::tree::Change;
 use crate::ui::{Kind, Level, Line, as_json, describe, text};
-use crate::watch::{
-    Interval, Mode, READING_PATIENCE, Report, SAFETY_NET, Timing, TrustVerdict,
-};
+use crate::watch::{Interval, Mode, READING_PATIENCE, Report, SAFETY_NET, Timing, TrustVerdict};
 
 impl Dispatcher {
     /// The line for what the watcher says, if it deserves one.

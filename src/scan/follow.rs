@@ -18,7 +18,7 @@ use rustix::io::Errno;
 
 use super::forest::Forest;
 use super::known::KnownDir;
-use super::list::{Child, Found, Listing, Surroundings};
+use super::list::{Child, Found, Lister};
 use super::{Trouble, Verb, names, open};
 use crate::tree::{Entry, Stamp};
 
@@ -29,29 +29,28 @@ pub(super) const MOST_LINKED: usize = 4096;
 /// How many links are followed to find out where the last one leads.
 const MOST_HOPS: usize = 16;
 
-impl Listing {
+impl Lister<'_> {
     /// What a link leads to; the link itself where it is not followed.
-    pub(super) fn target(
-        &mut self,
-        around: Surroundings<'_>,
-        known: &KnownDir,
-        absolute: &Path,
-        name: &OsStr,
-    ) -> Option<Stamp> {
-        let stamp = self.ask(around, known, name)?;
-        let child = around.dirs.child_called(known, name);
-        let child = child.and_then(|id| around.dirs.get(id));
+    pub(super) fn target(&mut self, absolute: &Path, name: &OsStr) -> Option<Stamp> {
+        let stamp = self.ask(name)?;
+        let child = self.around.dirs.child_called(self.known, name);
+        let child = child.and_then(|id| self.around.dirs.get(id));
         if open::kind(&stamp) == FileType::Directory {
-            let is_here = (stamp.device, stamp.inode) == (self.stamp.device, self.stamp.inode);
-            let is_too_many = child.is_none() && !around.dirs.takes_linked();
+            let is_here = (stamp.device, stamp.inode)
+                == (self.listing.stamp.device, self.listing.stamp.inode);
+            let is_too_many = child.is_none() && !self.around.dirs.takes_linked();
             if is_too_many {
-                self.is_complete = false;
-                self.troubles.push(Trouble::new(known.path.join(name), Verb::Open, Errno::MLINK));
+                self.listing.is_complete = false;
+                self.listing.troubles.push(Trouble::new(
+                    self.known.path.join(name),
+                    Verb::Open,
+                    Errno::MLINK,
+                ));
             }
-            let stays = is_here || is_too_many || leads_back(around.dirs, known, &stamp);
-            return if stays { self.itself(around, known, name) } else { Some(stamp) };
+            let stays = is_here || is_too_many || leads_back(self.around.dirs, self.known, &stamp);
+            return if stays { self.itself(name) } else { Some(stamp) };
         }
-        let led = match (child, known.contents.get(name)) {
+        let led = match (child, self.known.contents.get(name)) {
             (Some(child), _) => child.stamp,
             (None, Some(Entry::File(file))) => Some(file.stamp),
             _ => None,
@@ -59,14 +58,18 @@ impl Listing {
         if open::kind(&stamp) == FileType::Symlink
             && led.is_some_and(|led| is_unmounted(absolute, led.device))
         {
-            self.is_complete = false;
-            self.troubles.push(Trouble::new(known.path.join(name), Verb::Enter, Errno::NODEV));
+            self.listing.is_complete = false;
+            self.listing.troubles.push(Trouble::new(
+                self.known.path.join(name),
+                Verb::Enter,
+                Errno::NODEV,
+            ));
             let name = name.to_os_string();
             match child {
                 Some(KnownDir { stamp, link, .. }) => {
-                    self.children.push(Child { name, stamp: *stamp, link: link.clone() });
+                    self.listing.children.push(Child { name, stamp: *stamp, link: link.clone() });
                 }
-                None => self.entries.push((name, Found::Unknown)),
+                None => self.listing.entries.push((name, Found::Unknown)),
             }
             return None;
         }
@@ -74,14 +77,9 @@ impl Listing {
     }
 
     /// The stamp of a name itself, be it a link.
-    pub(super) fn itself(
-        &mut self,
-        around: Surroundings<'_>,
-        known: &KnownDir,
-        name: &OsStr,
-    ) -> Option<Stamp> {
+    pub(super) fn itself(&mut self, name: &OsStr) -> Option<Stamp> {
         let stamp = open::stamp_at(&self.directory, name);
-        stamp.map_err(|error| self.fail(around, known, name, Verb::Stat, error)).ok()
+        stamp.map_err(|error| self.fail(name, Verb::Stat, error)).ok()
     }
 }
 

@@ -85,6 +85,11 @@ impl Forest {
         DirId::try_from(self.dirs.len() - 1).expect("fewer than 4 billion directories")
     }
 
+    /// How many directories are held open.
+    pub(super) fn held(&self) -> usize {
+        self.held
+    }
+
     /// Holds a directory open from now on as `opened`, unless `most` are held already.
     pub(super) fn hold(&mut self, id: DirId, opened: OwnedFd, most: usize) {
         self.release(id);

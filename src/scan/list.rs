@@ -27,8 +27,6 @@ use crate::tree::{Link, Place, Stamp};
 pub(super) struct Listing {
     /// The directory's own stamp, from before its names were read.
     pub(super) stamp: Stamp,
-    /// The directory, as it was listed.
-    pub(super) directory: OwnedFd,
     pub(super) mount: Mount,
     pub(super) mount_id: MountId,
     pub(super) names: u64,
@@ -98,8 +96,19 @@ impl Surroundings<'_> {
     }
 }
 
-/// Lists the directory `known` anew.
-pub(super) fn list(around: Surroundings<'_>, known: &KnownDir) -> Result<Listing, Unlisted> {
+/// A directory that is being listed.
+pub(super) struct Lister<'a> {
+    pub(super) around: Surroundings<'a>,
+    pub(super) known: &'a KnownDir,
+    pub(super) directory: OwnedFd,
+    pub(super) listing: Listing,
+}
+
+/// Lists the directory `known` anew, and gives it as it was opened for that.
+pub(super) fn list(
+    around: Surroundings<'_>,
+    known: &KnownDir,
+) -> Result<(Listing, OwnedFd), Unlisted> {
     let failed = |verb, error| match is_gone(error) {
         true => Unlisted::Lost,
         false => Unlisted::Failed(Trouble::new(&*known.path, verb, error)),
@@ -132,17 +141,17 @@ pub(super) fn list(around: Surroundings<'_>, known: &KnownDir) -> Result<Listing
         hidden: HashSet::new(),
         troubles: Vec::new(),
         is_complete: true,
-        directory,
     };
     if known.single.is_some() {
-        listing.single(around, known);
-        return Ok(listing);
+        let mut lister = Lister { around, known, directory, listing };
+        lister.single();
+        return Ok((lister.listing, lister.directory));
     }
     if listing.mount == Mount::Pseudo {
-        return Ok(listing);
+        return Ok((listing, directory));
     }
     let mut found = Vec::new();
-    names::for_each(&listing.directory, |name| {
+    names::for_each(&directory, |name| {
         listing.names = names::add(listing.names, name.fingerprint(listing.mount));
         found.push((name.name.to_os_string(), name.kind));
     })
@@ -154,15 +163,16 @@ pub(super) fn list(around: Surroundings<'_>, known: &KnownDir) -> Result<Listing
         // A mount point whose volume is gone shows the empty directory below it.
         return Err(failed(Verb::Enter, Errno::NODEV));
     }
+    let mut lister = Lister { around, known, directory, listing };
     let absolute = around.base.join(known.below());
     if around.plan.ignore_files {
-        listing.read_rules(around, known, &absolute, &found);
+        lister.read_rules(&absolute, &found);
     }
     let mut paths = Paths { absolute: Stem::new(&absolute), shown: Stem::new(&known.path) };
     for (name, kind) in found {
-        listing.add(around, known, &mut paths, name, kind);
+        lister.add(&mut paths, name, kind);
     }
-    Ok(listing)
+    Ok((lister.listing, lister.directory))
 }
 
 /// Two paths of one directory, to be joined with names.
@@ -193,40 +203,31 @@ impl Stem {
     }
 }
 
-impl Listing {
+impl Lister<'_> {
     /// Where a rule file cannot be read, the rules that were known stand.
-    fn read_rules(
-        &mut self,
-        around: Surroundings<'_>,
-        known: &KnownDir,
-        absolute: &Path,
-        names: &[(OsString, FileType)],
-    ) {
+    fn read_rules(&mut self, absolute: &Path, names: &[(OsString, FileType)]) {
         let has = |wanted: &str| names.iter().any(|(name, _)| name == wanted);
-        let before = known.stamp.map(|_| &known.rules);
-        match Rules::read(around.above, &self.directory, absolute, has(".git"), has, before) {
-            Ok((rules, sources)) => (self.rules, self.sources) = (rules, sources),
+        let before = self.known.stamp.map(|_| &self.known.rules);
+        match Rules::read(self.around.above, &self.directory, absolute, has(".git"), has, before) {
+            Ok((rules, sources)) => (self.listing.rules, self.listing.sources) = (rules, sources),
             Err(Unreadable { file, errno }) => {
-                self.troubles.push(Trouble::new(known.path.join(file), Verb::Read, errno));
-                self.is_complete = false;
+                self.listing.troubles.push(Trouble::new(
+                    self.known.path.join(file),
+                    Verb::Read,
+                    errno,
+                ));
+                self.listing.is_complete = false;
                 if let Some(before) = before {
-                    self.rules = Arc::clone(before);
+                    self.listing.rules = Arc::clone(before);
                 }
             }
         }
     }
 
-    fn add(
-        &mut self,
-        around: Surroundings<'_>,
-        known: &KnownDir,
-        paths: &mut Paths,
-        name: OsString,
-        kind: FileType,
-    ) {
-        let is_following = around.plan.links() == Links::Followed;
+    fn add(&mut self, paths: &mut Paths, name: OsString, kind: FileType) {
+        let is_following = self.around.plan.links() == Links::Followed;
         let kind = match kind {
-            FileType::Unknown if is_following => match self.itself(around, known, &name) {
+            FileType::Unknown if is_following => match self.itself(&name) {
                 Some(stamp) => open::kind(&stamp),
                 None => return,
             },
@@ -234,54 +235,55 @@ impl Listing {
         };
         let follows = kind == FileType::Symlink && is_following;
         let place = (paths.absolute.join(&name), paths.shown.join(&name));
-        let found = self.judge(around, known, place, &name, kind, follows);
+        let found = self.judge(place, &name, kind, follows);
         let Some((stamp, is_directory, left_out)) = found else { return };
         if left_out {
-            if known.contents.index_of(&name).is_some() || around.knows_child(known, &name) {
-                self.hidden.insert(name);
+            if self.known.contents.index_of(&name).is_some()
+                || self.around.knows_child(self.known, &name)
+            {
+                self.listing.hidden.insert(name);
             }
             return;
         }
         if is_directory {
-            let links = around.plan.links();
-            let is_known = around.knows_child(known, &name);
+            let links = self.around.plan.links();
+            let is_known = self.around.knows_child(self.known, &name);
             let stamp = stamp.filter(|_| is_known).or_else(|| {
                 // What cannot be asked now is listed, and then says why.
                 is_known.then(|| open::stamp_of_name(&self.directory, &*name, links).ok()).flatten()
             });
             let link = follows.then(|| open::stamp_at(&self.directory, &*name).ok()).flatten();
             let link = link.map(Box::new);
-            self.children.push(Child { name, stamp, link });
+            self.listing.children.push(Child { name, stamp, link });
             return;
         }
-        self.has_links |= follows;
-        if let Some(stamp) = stamp.or_else(|| self.ask(around, known, &name)) {
-            self.add_entry(around, known, name, stamp);
+        self.listing.has_links |= follows;
+        if let Some(stamp) = stamp.or_else(|| self.ask(&name)) {
+            self.add_entry(name, stamp);
         }
     }
 
     /// What a name is and whether it is left out, if it is anything that counts.
     fn judge(
         &mut self,
-        around: Surroundings<'_>,
-        known: &KnownDir,
         (absolute, shown): (&Path, &Path),
         name: &OsStr,
         kind: FileType,
         follows: bool,
     ) -> Option<(Option<Stamp>, bool, bool)> {
-        let exclude =
-            |rules: &Rules, is_directory| rules.exclude(around.plan, absolute, shown, is_directory);
+        let exclude = |rules: &Rules, is_directory| {
+            rules.exclude(self.around.plan, absolute, shown, is_directory)
+        };
         // What is left out whatever it is is not asked: a link may lead to where nothing answers.
-        if follows && exclude(&self.rules, true) && exclude(&self.rules, false) {
+        if follows && exclude(&self.listing.rules, true) && exclude(&self.listing.rules, false) {
             return Some((None, false, true));
         }
         let mut stamp = None;
         // Some file systems give no kind with the name.
         let kind = if follows {
-            open::kind(stamp.insert(self.target(around, known, absolute, name)?))
+            open::kind(stamp.insert(self.target(absolute, name)?))
         } else if kind == FileType::Unknown {
-            open::kind(stamp.insert(self.ask(around, known, name)?))
+            open::kind(stamp.insert(self.ask(name)?))
         } else {
             kind
         };
@@ -289,77 +291,59 @@ impl Listing {
         if !is_directory && kind != FileType::RegularFile && kind != FileType::Symlink {
             return None;
         }
-        let counts = is_directory || around.plan.selection.wants(shown);
-        let is_root = around.other_roots.contains(absolute)
-            || around.plan.follow_symlinks && around.other_roots.contains(shown);
+        let counts = is_directory || self.around.plan.selection.wants(shown);
+        let is_root = self.around.other_roots.contains(absolute)
+            || self.around.plan.follow_symlinks && self.around.other_roots.contains(shown);
         if !counts || is_root {
             return None;
         }
-        Some((stamp, is_directory, exclude(&self.rules, is_directory)))
+        Some((stamp, is_directory, exclude(&self.listing.rules, is_directory)))
     }
 
     /// The only entry of a root that is a single file. Rules do not apply: it was asked for.
-    fn single(&mut self, around: Surroundings<'_>, known: &KnownDir) {
+    fn single(&mut self) {
         let name = OsString::new();
-        if let Some(stamp) = self.ask(around, known, &name) {
-            self.add_entry(around, known, name, stamp);
+        if let Some(stamp) = self.ask(&name) {
+            self.add_entry(name, stamp);
         }
     }
 
-    fn add_entry(
-        &mut self,
-        around: Surroundings<'_>,
-        known: &KnownDir,
-        name: OsString,
-        stamp: Stamp,
-    ) {
-        if around.plan.own_output.contains(&(stamp.device.into(), stamp.inode)) {
+    fn add_entry(&mut self, name: OsString, stamp: Stamp) {
+        if self.around.plan.own_output.contains(&(stamp.device.into(), stamp.inode)) {
             return;
         }
         match open::kind(&stamp) {
-            FileType::RegularFile => self.entries.push((name, Found::File(stamp))),
+            FileType::RegularFile => self.listing.entries.push((name, Found::File(stamp))),
             FileType::Symlink => {
-                match content::link(&self.directory, known.name_on_disk(&name), stamp) {
-                    Ok(link) => self.entries.push((name, Found::Link(link))),
-                    Err(error) => self.fail(around, known, &name, Verb::Read, error),
+                match content::link(&self.directory, self.known.name_on_disk(&name), stamp) {
+                    Ok(link) => self.listing.entries.push((name, Found::Link(link))),
+                    Err(error) => self.fail(&name, Verb::Read, error),
                 }
             }
             // It became something else since the names were read.
-            _ => self.is_complete = false,
+            _ => self.listing.is_complete = false,
         }
     }
 
-    pub(super) fn ask(
-        &mut self,
-        around: Surroundings<'_>,
-        known: &KnownDir,
-        name: &OsStr,
-    ) -> Option<Stamp> {
-        let links = around.plan.links();
-        let stamp = open::stamp_of_name(&self.directory, known.name_on_disk(name), links);
-        stamp.map_err(|error| self.fail(around, known, name, Verb::Stat, error)).ok()
+    pub(super) fn ask(&mut self, name: &OsStr) -> Option<Stamp> {
+        let links = self.around.plan.links();
+        let stamp = open::stamp_of_name(&self.directory, self.known.name_on_disk(name), links);
+        stamp.map_err(|error| self.fail(name, Verb::Stat, error)).ok()
     }
 
     /// What is listed but cannot be asked stays what it was, if it was anything.
-    pub(super) fn fail(
-        &mut self,
-        around: Surroundings<'_>,
-        known: &KnownDir,
-        name: &OsStr,
-        verb: Verb,
-        error: Errno,
-    ) {
-        self.is_complete = false;
+    pub(super) fn fail(&mut self, name: &OsStr, verb: Verb, error: Errno) {
+        self.listing.is_complete = false;
         // Gone since the names were read; EINVAL is readlink's answer for what is no link now.
         if error == Errno::NOENT || error == Errno::INVAL && verb == Verb::Read {
             return;
         }
-        let place = Place { dir: Arc::clone(&known.path), name: name.to_os_string() };
-        self.troubles.push(Trouble::new(place.path(), verb, error));
-        if around.knows_child(known, name) {
-            self.children.push(Child { name: place.name, stamp: None, link: None });
+        let place = Place { dir: Arc::clone(&self.known.path), name: name.to_os_string() };
+        self.listing.troubles.push(Trouble::new(place.path(), verb, error));
+        if self.around.knows_child(self.known, name) {
+            self.listing.children.push(Child { name: place.name, stamp: None, link: None });
         } else {
-            self.entries.push((place.name, Found::Unknown));
+            self.listing.entries.push((place.name, Found::Unknown));
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -28,6 +29,9 @@ const ROUND: usize = 1024;
 struct Compared {
     /// Without its entries.
     listing: Listing,
+    /// The directory, if it is to be held. Otherwise it was closed by the thread that listed it:
+    /// that takes longest of all that is left to do for it.
+    held: Option<OwnedFd>,
     entries: Entries,
     /// When it can be proven.
     due: Instant,
@@ -90,7 +94,10 @@ impl Scanner {
                     },
                 }
             }
-            progress.copied.clear();
+            let copied = std::mem::take(&mut progress.copied);
+            if copied.len() > 1 {
+                self.pool.install(|| copied.into_par_iter().for_each(drop));
+            }
         }
         next.sort_unstable();
         next.dedup();
@@ -118,9 +125,9 @@ impl Scanner {
                 other_roots,
             };
             let _asking = self.pulse.ask(dir.root());
-            let listing = list(around, dir);
-            self.pulse.has_found(listing.as_ref().map_or(0, |listing| listing.entries.len()));
-            Some((id, listing.map(|listing| self.compare(dir, listing))))
+            let listed = list(around, dir);
+            self.pulse.has_found(listed.as_ref().map_or(0, |(listing, _)| listing.entries.len()));
+            Some((id, listed.map(|(listing, opened)| self.compare(dir, listing, opened))))
         };
         let listed: Vec<_> = match round {
             [one] => vec![list_one(one)],
@@ -130,7 +137,7 @@ impl Scanner {
     }
 
     /// Compares what was listed with what was known, still on the thread that listed it.
-    fn compare(&self, dir: &KnownDir, mut listing: Listing) -> Compared {
+    fn compare(&self, dir: &KnownDir, mut listing: Listing, opened: OwnedFd) -> Compared {
         // Taken after the listing: only names made within a granule from now can go unnoticed.
         let due = Instant::now() + listing.mount.granule(&listing.stamp);
         let mut racy = Vec::new();
@@ -164,7 +171,11 @@ impl Scanner {
             });
             Entries::Known(Dir::new(known.collect()))
         };
-        Compared { listing, entries, due, racy }
+        let is_to_be_held = listing.mount == Mount::Local
+            && dir.parent.is_some()
+            && (dir.held.is_some() || self.dirs.held() < self.most_held);
+        let held = is_to_be_held.then_some(opened);
+        Compared { listing, held, entries, due, racy }
     }
 
     fn take_listing(
@@ -175,7 +186,7 @@ impl Scanner {
         next: &mut Vec<DirId>,
         progress: &mut Progress,
     ) {
-        let Compared { listing, entries, due, racy } = compared;
+        let Compared { listing, held, entries, due, racy } = compared;
         if listing.mount == Mount::Foreign {
             self.widen();
         }
@@ -212,11 +223,9 @@ impl Scanner {
             listing.hidden.iter().filter(|name| dir.contents.index_of(name).is_some()).cloned();
         let places = hidden_entries.map(|name| Place { dir: Arc::clone(&dir.path), name });
         progress.hidden.extend(places);
-        let can_be_held = dir.mount == Mount::Local && dir.parent.is_some();
-        if can_be_held {
-            self.dirs.hold(id, listing.directory, self.most_held);
-        } else {
-            self.dirs.release(id);
+        match held {
+            Some(opened) => self.dirs.hold(id, opened, self.most_held),
+            None => self.dirs.release(id),
         }
         self.take_entries(id, entries, progress);
         let must_relist = has_new_rules || is_another;
