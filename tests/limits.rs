@@ -1,7 +1,7 @@
 //! A limit on open files. In a process of its own, since the limit is the whole process's: tests that
 //! ran beside this one would hit it.
 
-use std::fs;
+use std::fs::{self, File};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use support::Watched;
@@ -10,8 +10,9 @@ use support::Watched;
 #[path = "scan/support.rs"]
 mod support;
 
+// One test for all, since each takes what others would need.
 #[test]
-fn directories_are_watched_when_no_more_may_be_held_open() {
+fn descriptors_that_run_short_hide_no_change() {
     let limit = Rlimit { current: Some(400), ..getrlimit(Resource::Nofile) };
     setrlimit(Resource::Nofile, limit).unwrap();
     let paths: Vec<String> = (0..600).map(|n| format!("{}/{}/{n}/a", n % 5, n % 25)).collect();
@@ -24,4 +25,16 @@ fn directories_are_watched_when_no_more_may_be_held_open() {
     let changes = tree.changes();
     assert!(changes.contains(&format!("modified {}", paths[599])), "{changes:?}");
     assert_eq!(changes.len(), 1 + 24, "{changes:?}");
+
+    // Somebody else in this process needs all that are left, and gets what is held.
+    let mut others: Vec<File> = Vec::new();
+    others.extend(std::iter::from_fn(|| File::open("/dev/null").ok()));
+    let names = ["0/0/0/b", "1/1/1/b", "4/24/24/b", "4/24/599/b"];
+    // Writing takes one for a moment.
+    others.pop();
+    names.iter().for_each(|name| tree.write(name, "new"));
+    others.extend(File::open("/dev/null"));
+    let changes = tree.changes();
+    assert_eq!(changes, names.map(|name| format!("created {name}")));
+    assert!(File::open("/dev/null").is_ok(), "there are some again");
 }

@@ -107,6 +107,13 @@ impl Forest {
         self.held -= usize::from(held.is_some());
     }
 
+    /// Holds no more than so many directories open.
+    pub(super) fn hold_at_most(&mut self, most: usize) {
+        let held = self.dirs.iter_mut().flatten().filter(|dir| dir.held.is_some());
+        held.take(self.held.saturating_sub(most)).for_each(|dir| dir.held = None);
+        self.held = self.held.min(most);
+    }
+
     /// Takes out a directory and all below it.
     pub(super) fn remove(&mut self, id: DirId) -> Vec<(DirId, KnownDir)> {
         let mut taken = Vec::new();

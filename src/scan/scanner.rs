@@ -181,6 +181,19 @@ impl Scanner {
 
     /// Looks at a part of the tree, and at what is new in it.
     pub fn look_at(&mut self, scope: &Scope) -> Look {
+        let look = self.look_once(scope);
+        if self.dirs.held() == 0 || !look.troubles.iter().any(Trouble::is_lack_of_descriptors) {
+            return look;
+        }
+        self.most_held = self.dirs.held() / 2;
+        self.dirs.hold_at_most(self.most_held);
+        let mut again = self.look_once(scope);
+        again.hidden.splice(..0, look.hidden);
+        again.read += look.read;
+        again
+    }
+
+    fn look_once(&mut self, scope: &Scope) -> Look {
         let now = Instant::now();
         let mut progress = Progress { troubles: self.open_roots(), ..Progress::default() };
         let mut queue = self.check_all(scope, now, &mut progress);

@@ -37,6 +37,11 @@ impl Trouble {
         Self { path: path.into(), verb, errno: errno.raw_os_error() }
     }
 
+    /// Whether it is our own want of a descriptor, and not the fault of what could not be read.
+    pub(super) fn is_lack_of_descriptors(&self) -> bool {
+        [Errno::MFILE, Errno::NFILE].map(Errno::raw_os_error).contains(&self.errno)
+    }
+
     /// Why, in the words of the C library.
     pub fn reason(&self) -> String {
         if self.verb == Verb::Enter {
