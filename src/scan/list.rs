@@ -109,70 +109,20 @@ pub(super) fn list(
     around: Surroundings<'_>,
     known: &KnownDir,
 ) -> Result<(Listing, OwnedFd), Unlisted> {
-    let failed = |verb, error| match is_gone(error) {
-        true => Unlisted::Lost,
-        false => Unlisted::Failed(Trouble::new(&*known.path, verb, error)),
-    };
-    let access = if known.single.is_some() { Access::Search } else { Access::List };
-    let directory = open::directory(around.root, known.below(), access, around.plan.links())
-        .map_err(|e| failed(Verb::Open, e))?;
-    let (stamp, mount_id) =
-        open::stamp_and_mount(&directory).map_err(|error| failed(Verb::Stat, error))?;
-    // Since the one above was listed, a link has come to lead elsewhere.
-    let is_back = |above| leads_back(around.dirs, above, &stamp);
-    if known.link.is_some() && around.parent.is_some_and(is_back) {
-        return Err(Unlisted::Lost);
-    }
-    let is_on_device = |dir: &&KnownDir| dir.stamp.is_some_and(|at| at.device == stamp.device);
-    let mut listing = Listing {
-        stamp,
-        mount_id,
-        mount: [Some(known), around.parent]
-            .into_iter()
-            .flatten()
-            .find(is_on_device)
-            .map_or_else(|| Mount::of(&directory), |dir| dir.mount),
-        names: 0,
-        rules: Arc::clone(around.above),
-        sources: Vec::new(),
-        entries: Vec::new(),
-        children: Vec::new(),
-        has_links: false,
-        hidden: HashSet::new(),
-        troubles: Vec::new(),
-        is_complete: true,
-    };
+    let mut lister = Lister::open(around, known)?;
     if known.single.is_some() {
-        let mut lister = Lister { around, known, directory, listing };
         lister.single();
-        return Ok((lister.listing, lister.directory));
-    }
-    if listing.mount == Mount::Pseudo {
-        return Ok((listing, directory));
-    }
-    let mut found = Vec::new();
-    names::for_each(&directory, |name| {
-        listing.names = names::add(listing.names, name.fingerprint(listing.mount));
-        found.push((name.name.to_os_string(), name.kind));
-    })
-    .map_err(|error| failed(Verb::List, error))?;
-    let moved = known
-        .stamp
-        .is_some_and(|before| before.device != stamp.device || known.mount_id != mount_id);
-    if moved && found.is_empty() && !(known.contents.is_empty() && known.children.is_empty()) {
-        // A mount point whose volume is gone shows the empty directory below it.
-        return Err(failed(Verb::Enter, Errno::NODEV));
-    }
-    let mut lister = Lister { around, known, directory, listing };
-    let absolute = around.base.join(known.below());
-    if around.plan.ignore_files {
-        lister.read_rules(&absolute, &found);
-    }
-    let mut paths = Paths { absolute: Stem::new(&absolute), shown: Stem::new(&known.path) };
-    for (name, kind) in found {
-        lister.add(&mut paths, name, kind);
+    } else if lister.listing.mount != Mount::Pseudo {
+        lister.all()?;
     }
     Ok((lister.listing, lister.directory))
+}
+
+fn unlisted(known: &KnownDir, verb: Verb, error: Errno) -> Unlisted {
+    match is_gone(error) {
+        true => Unlisted::Lost,
+        false => Unlisted::Failed(Trouble::new(&*known.path, verb, error)),
+    }
 }
 
 /// Two paths of one directory, to be joined with names.
@@ -203,7 +153,71 @@ impl Stem {
     }
 }
 
-impl Lister<'_> {
+impl<'a> Lister<'a> {
+    fn open(around: Surroundings<'a>, known: &'a KnownDir) -> Result<Self, Unlisted> {
+        let access = if known.single.is_some() { Access::Search } else { Access::List };
+        let directory = open::directory(around.root, known.below(), access, around.plan.links())
+            .map_err(|error| unlisted(known, Verb::Open, error))?;
+        let (stamp, mount_id) = open::stamp_and_mount(&directory)
+            .map_err(|error| unlisted(known, Verb::Stat, error))?;
+        // Since the one above was listed, a link has come to lead elsewhere.
+        let is_back = |above| leads_back(around.dirs, above, &stamp);
+        if known.link.is_some() && around.parent.is_some_and(is_back) {
+            return Err(Unlisted::Lost);
+        }
+        let is_on_device = |dir: &&KnownDir| dir.stamp.is_some_and(|at| at.device == stamp.device);
+        let on_device = [Some(known), around.parent].into_iter().flatten().find(is_on_device);
+        let listing = Listing {
+            stamp,
+            mount: on_device.map_or_else(|| Mount::of(&directory), |dir| dir.mount),
+            mount_id,
+            names: 0,
+            rules: Arc::clone(around.above),
+            sources: Vec::new(),
+            entries: Vec::new(),
+            children: Vec::new(),
+            has_links: false,
+            hidden: HashSet::new(),
+            troubles: Vec::new(),
+            is_complete: true,
+        };
+        Ok(Self { around, known, directory, listing })
+    }
+
+    /// All that is in it and counts.
+    fn all(&mut self) -> Result<(), Unlisted> {
+        let found = self.names()?;
+        let absolute = self.around.base.join(self.known.below());
+        if self.around.plan.ignore_files {
+            self.read_rules(&absolute, &found);
+        }
+        let shown = Stem::new(&self.known.path);
+        let mut paths = Paths { absolute: Stem::new(&absolute), shown };
+        for (name, kind) in found {
+            self.add(&mut paths, name, kind);
+        }
+        Ok(())
+    }
+
+    fn names(&mut self) -> Result<Vec<(OsString, FileType)>, Unlisted> {
+        let Self { known, directory, listing, .. } = self;
+        let mut found = Vec::new();
+        names::for_each(directory, |name| {
+            listing.names = names::add(listing.names, name.fingerprint(listing.mount));
+            found.push((name.name.to_os_string(), name.kind));
+        })
+        .map_err(|error| unlisted(known, Verb::List, error))?;
+        let is_moved = known.stamp.is_some_and(|before| {
+            before.device != listing.stamp.device || known.mount_id != listing.mount_id
+        });
+        if is_moved && found.is_empty() && !(known.contents.is_empty() && known.children.is_empty())
+        {
+            // A mount point whose volume is gone shows the empty directory below it.
+            return Err(unlisted(known, Verb::Enter, Errno::NODEV));
+        }
+        Ok(found)
+    }
+
     /// Where a rule file cannot be read, the rules that were known stand.
     fn read_rules(&mut self, absolute: &Path, names: &[(OsString, FileType)]) {
         let has = |wanted: &str| names.iter().any(|(name, _)| name == wanted);
