@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use rayon::prelude::*;
@@ -109,6 +110,7 @@ impl Scanner {
         round: &[DirId],
         other_roots: &HashSet<PathBuf>,
     ) -> Vec<(DirId, Result<Compared, Unlisted>)> {
+        let room = AtomicUsize::new(self.most_held.saturating_sub(self.dirs.held()));
         let list_one = |&id: &DirId| {
             let dir = self.dirs.get(id)?;
             let root = &self.roots[dir.root()];
@@ -127,7 +129,12 @@ impl Scanner {
             let _asking = self.pulse.ask(dir.root());
             let listed = list(around, dir);
             self.pulse.has_found(listed.as_ref().map_or(0, |(listing, _)| listing.entries.len()));
-            Some((id, listed.map(|(listing, opened)| self.compare(dir, listing, opened))))
+            let compared = listed.map(|(listing, opened)| {
+                let can_be_held = listing.mount == Mount::Local && dir.parent.is_some();
+                let held = (can_be_held && takes_one(&room)).then_some(opened);
+                self.compare(dir, listing, held)
+            });
+            Some((id, compared))
         };
         let listed: Vec<_> = match round {
             [one] => vec![list_one(one)],
@@ -137,7 +144,7 @@ impl Scanner {
     }
 
     /// Compares what was listed with what was known, still on the thread that listed it.
-    fn compare(&self, dir: &KnownDir, mut listing: Listing, opened: OwnedFd) -> Compared {
+    fn compare(&self, dir: &KnownDir, mut listing: Listing, held: Option<OwnedFd>) -> Compared {
         // Taken after the listing: only names made within a granule from now can go unnoticed.
         let due = Instant::now() + listing.mount.granule(&listing.stamp);
         let mut racy = Vec::new();
@@ -171,10 +178,6 @@ impl Scanner {
             });
             Entries::Known(Dir::new(known.collect()))
         };
-        let is_to_be_held = listing.mount == Mount::Local
-            && dir.parent.is_some()
-            && (dir.held.is_some() || self.dirs.held() < self.most_held);
-        let held = is_to_be_held.then_some(opened);
         Compared { listing, held, entries, due, racy }
     }
 
@@ -208,7 +211,7 @@ impl Scanner {
         // What is below was asked by way of the directory that was here before.
         let is_another =
             before.is_some_and(|before| !self.inodes.same_file(&before, &listing.stamp));
-        progress.is_elsewhere |= is_another;
+        progress.is_elsewhere |= is_another || before.is_none();
         dir.stamp = Some(listing.stamp);
         dir.has_links = listing.has_links;
         dir.must_list = !listing.is_complete;
@@ -295,4 +298,9 @@ impl Scanner {
             }
         }
     }
+}
+
+/// Takes one of what is left, if there is any.
+fn takes_one(left: &AtomicUsize) -> bool {
+    left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
 }

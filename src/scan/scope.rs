@@ -47,7 +47,7 @@ pub struct Directory<'a> {
     /// The mount that it lies on.
     pub mount: MountId,
     /// Which directory it was when it was last listed, by device and inode.
-    pub is_now: Option<(u32, u64)>,
+    pub is_now: (u32, u64),
     /// Whether that is a file system of this kernel: all changes of it pass through here.
     pub is_local: bool,
     /// Whether it stands for a root that is a single file, which `root` leads to.
@@ -77,12 +77,15 @@ impl Forest {
         roots: &'a [Root],
     ) -> impl Iterator<Item = Directory<'a>> {
         let known = self.order().iter().filter_map(|id| self.get(*id));
-        known.filter(|dir| dir.mount != Mount::Pseudo).map(|dir| Directory {
+        // Of what could not be opened yet it is not known where it lies.
+        let listed = known.filter_map(|dir| Some((dir, dir.stamp?)));
+        let real = listed.filter(|(dir, _)| dir.mount != Mount::Pseudo);
+        real.map(|(dir, stamp)| Directory {
             path: &dir.path,
             root: &roots[dir.root()].path,
             below: dir.below(),
             mount: dir.heard_on(),
-            is_now: dir.stamp.map(|stamp| (stamp.device, stamp.inode)),
+            is_now: (stamp.device, stamp.inode),
             is_local: dir.mount == Mount::Local,
             is_single: dir.single.is_some(),
         })

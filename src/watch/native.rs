@@ -47,7 +47,7 @@ pub(super) struct Hints {
 struct Watch {
     number: i32,
     /// Which directory it was then, by device and inode.
-    was: Option<(u32, u64)>,
+    was: (u32, u64),
 }
 
 /// Watches on directories.
