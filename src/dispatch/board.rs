@@ -25,8 +25,8 @@ pub(super) struct Board {
     mounts: BTreeMap<PathBuf, Trust>,
     /// What counts looks.
     pub(super) tally: Arc<Tally>,
-    /// Whether it was asked for to do without events; then it is not known what is a share.
-    is_polling: bool,
+    /// Whether there are no events, or they are not wanted; then it is not known what is a share.
+    pub(super) is_polling: bool,
     /// Whether a root is on a share, the clock of which is another one's.
     has_share: bool,
     /// What changed last.
@@ -68,6 +68,7 @@ impl Board {
                 };
                 self.mounts.insert(path.clone(), trust);
             }
+            Report::Unheard { watched: 0, .. } => self.is_polling = true,
             Report::Unwatchable { .. }
             | Report::Failed
             | Report::Reading { .. }

@@ -85,7 +85,7 @@ impl Dispatcher {
             env!("CARGO_PKG_VERSION"),
             self.board.roots.join(", "),
             text::count(entries, "file"),
-            pace(self.timing),
+            pace(self.timing, self.board.is_polling),
         );
         if self.services.iter().any(|it| it.spec.policy.postpone && it.spec.program.is_some()) {
             line += "; the program starts after the first change";
@@ -202,9 +202,11 @@ impl Dispatcher {
 }
 
 /// When is looked, and why then.
-fn pace(timing: Timing) -> String {
+fn pace(timing: Timing, is_polling: bool) -> String {
     let pace = match (timing.mode, timing.interval) {
-        (Mode::Native, Interval::Budget(_)) => format!("every {}", text::duration(SAFETY_NET)),
+        (Mode::Native, Interval::Budget(_)) if !is_polling => {
+            format!("every {}", text::duration(SAFETY_NET))
+        }
         (_, Interval::Fixed(interval)) => format!("every {}", text::duration(interval)),
         (_, Interval::Budget(thousandths)) => {
             format!("as often as {} % of one core allows", f64::from(thousandths) / 10.0)
@@ -212,6 +214,7 @@ fn pace(timing: Timing) -> String {
     };
     match timing.mode {
         Mode::Poll => format!("{pace}, without events (--mode poll)"),
+        _ if is_polling => format!("{pace}, without events"),
         Mode::Auto => format!("where events tell, and {pace}"),
         Mode::Native => format!("where events tell, and {pace} (--mode native)"),
     }

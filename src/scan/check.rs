@@ -58,7 +58,7 @@ impl Seen {
 const CHUNK: usize = 64;
 
 /// The same on a share, where each takes long.
-const SHARE_CHUNK: usize = 8;
+pub(super) const SHARE_CHUNK: usize = 8;
 
 /// What a check needs to know besides the directory itself.
 #[derive(Clone, Copy, Debug)]

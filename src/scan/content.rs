@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
-use super::open::{self, Links};
+use super::open::{self, Freshness, Links};
 use crate::tree::{Digest, Entry, File, Link, Stamp};
 
 /// Large enough that big files cost few system calls, small enough for a thread's stack.
@@ -35,7 +35,7 @@ pub(super) fn read(
     limit: Option<u64>,
     answered: &dyn Fn(),
 ) -> Result<Option<Entry>, Errno> {
-    let stamp = open::stamp_of_name(&directory, name, links)?;
+    let stamp = open::stamp_of_name(&directory, name, links, Freshness::Cached)?;
     match open::kind(&stamp) {
         FileType::Symlink => Ok(Some(Entry::Link(Box::new(link(directory, name, stamp)?)))),
         FileType::RegularFile if limit.is_some_and(|limit| stamp.size > limit) => {

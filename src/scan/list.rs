@@ -7,16 +7,18 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
-use super::check::is_gone;
+use super::check::{SHARE_CHUNK, is_gone};
 use super::follow::leads_back;
 use super::forest::Forest;
 use super::known::KnownDir;
 use super::mount::Mount;
-use super::open::{Access, Links};
+use super::open::{Access, Freshness, Links};
 use super::plan::Plan;
+use super::pulse::Asking;
 use super::rules::{Rules, Source, Unreadable};
 use super::scope::MountId;
 use super::{Trouble, Verb, content, names, open};
@@ -88,6 +90,8 @@ pub(super) struct Surroundings<'a> {
     /// Absolute paths of other roots, which are scanned for themselves, and where links are followed
     /// what all roots are called.
     pub(super) other_roots: &'a HashSet<PathBuf>,
+    /// To be told of each answer.
+    pub(super) asking: &'a Asking<'a>,
 }
 
 impl Surroundings<'_> {
@@ -102,6 +106,8 @@ pub(super) struct Lister<'a> {
     pub(super) known: &'a KnownDir,
     pub(super) directory: OwnedFd,
     pub(super) listing: Listing,
+    /// Names on a share that are still to be asked for.
+    unasked: Vec<OsString>,
 }
 
 /// Lists the directory `known` anew, and gives it as it was opened for that.
@@ -181,7 +187,7 @@ impl<'a> Lister<'a> {
             troubles: Vec::new(),
             is_complete: true,
         };
-        Ok(Self { around, known, directory, listing })
+        Ok(Self { around, known, directory, listing, unasked: Vec::new() })
     }
 
     /// All that is in it and counts.
@@ -196,15 +202,37 @@ impl<'a> Lister<'a> {
         for (name, kind) in found {
             self.add(&mut paths, name, kind);
         }
+        self.ask_at_once();
         Ok(())
     }
 
+    /// Asks for what was left to be asked, several at a time: on a share each takes long.
+    fn ask_at_once(&mut self) {
+        let names = std::mem::take(&mut self.unasked);
+        let lister = &*self;
+        let ask = |name: OsString| {
+            let stamp = lister.stamp_of(&name);
+            (name, stamp)
+        };
+        let asked: Vec<(OsString, Result<Stamp, Errno>)> =
+            names.into_par_iter().with_min_len(SHARE_CHUNK).map(ask).collect();
+        for (name, stamp) in asked {
+            match stamp {
+                Ok(stamp) => self.add_entry(name, stamp),
+                Err(error) => self.fail(&name, Verb::Stat, error),
+            }
+        }
+    }
+
     fn names(&mut self) -> Result<Vec<(OsString, FileType)>, Unlisted> {
-        let Self { known, directory, listing, .. } = self;
+        let Self { around, known, directory, listing, .. } = self;
         let mut found = Vec::new();
         names::for_each(directory, |name| {
             listing.names = names::add(listing.names, name.fingerprint(listing.mount));
             found.push((name.name.to_os_string(), name.kind));
+            if listing.mount.is_share() {
+                around.asking.answered();
+            }
         })
         .map_err(|error| unlisted(known, Verb::List, error))?;
         let is_moved = known.stamp.is_some_and(|before| {
@@ -264,7 +292,11 @@ impl<'a> Lister<'a> {
             let is_known = self.around.knows_child(self.known, &name);
             let stamp = stamp.filter(|_| is_known).or_else(|| {
                 // What cannot be asked now is listed, and then says why.
-                is_known.then(|| open::stamp_of_name(&self.directory, &*name, links).ok()).flatten()
+                is_known
+                    .then(|| {
+                        open::stamp_of_name(&self.directory, &*name, links, Freshness::Cached).ok()
+                    })
+                    .flatten()
             });
             let link = follows.then(|| open::stamp_at(&self.directory, &*name).ok()).flatten();
             let link = link.map(Box::new);
@@ -272,6 +304,9 @@ impl<'a> Lister<'a> {
             return;
         }
         self.listing.has_links |= follows;
+        if stamp.is_none() && self.listing.mount.is_share() {
+            return self.unasked.push(name);
+        }
         if let Some(stamp) = stamp.or_else(|| self.ask(&name)) {
             self.add_entry(name, stamp);
         }
@@ -340,9 +375,17 @@ impl<'a> Lister<'a> {
     }
 
     pub(super) fn ask(&mut self, name: &OsStr) -> Option<Stamp> {
+        self.stamp_of(name).map_err(|error| self.fail(name, Verb::Stat, error)).ok()
+    }
+
+    fn stamp_of(&self, name: &OsStr) -> Result<Stamp, Errno> {
+        let name = self.known.name_on_disk(name);
         let links = self.around.plan.links();
-        let stamp = open::stamp_of_name(&self.directory, self.known.name_on_disk(name), links);
-        stamp.map_err(|error| self.fail(name, Verb::Stat, error)).ok()
+        let stamp = open::stamp_of_name(&self.directory, name, links, Freshness::Cached);
+        if self.listing.mount.is_share() {
+            self.around.asking.answered();
+        }
+        stamp
     }
 
     /// What is listed but cannot be asked stays what it was, if it was anything.

@@ -1,8 +1,10 @@
 //! A mount: what the file system an entry lies on can be trusted with, by its `statfs(2)` type.
 
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::time::Duration;
 
+use super::open::Freshness;
 use crate::tree::Stamp;
 
 /// What is known of a file system.
@@ -13,6 +15,9 @@ pub(super) enum Mount {
     Local,
     /// A share, or one that is not known here: directory times may be cached or missing.
     Foreign,
+    /// A share whose attributes the kernel keeps for up to a minute without asking (nfs(5),
+    /// acregmax and acdirmax).
+    Nfs,
     /// Made up by the kernel (`/proc`, `/sys`, cgroups, …): endless, and nobody's source code.
     Pseudo,
 }
@@ -30,6 +35,7 @@ const LOCAL: [u32; 9] = [
     0xca45_1a4e, // bcachefs
     0x8584_58f6, // ramfs
 ];
+const NFS: u32 = 0x6969;
 const PSEUDO: [u32; 16] = [
     0x0000_9fa0, // proc
     0x6265_6572, // sysfs
@@ -58,13 +64,34 @@ impl Mount {
         }
     }
 
+    /// Asks what lies at a path.
+    pub(super) fn at(path: &Path) -> Self {
+        rustix::fs::statfs(path).map_or(Mount::Foreign, |it| Self::of_type(it.f_type as u32))
+    }
+
     fn of_type(kind: u32) -> Self {
         if LOCAL.contains(&kind) {
             Mount::Local
         } else if PSEUDO.contains(&kind) {
             Mount::Pseudo
+        } else if kind == NFS {
+            Mount::Nfs
         } else {
             Mount::Foreign
+        }
+    }
+
+    /// Whether answers come from elsewhere, as far as is known.
+    pub(super) fn is_share(self) -> bool {
+        matches!(self, Mount::Foreign | Mount::Nfs)
+    }
+
+    /// How old an answer may be; `doubts` where all that this kernel remembers is to be renewed.
+    pub(super) fn freshness(self, doubts: bool) -> Freshness {
+        match self {
+            Mount::Nfs => Freshness::Asked,
+            Mount::Foreign if doubts => Freshness::Asked,
+            _ => Freshness::Cached,
         }
     }
 
@@ -101,9 +128,10 @@ mod tests {
 
     #[test]
     fn fuse_nfs_9p_and_fat_are_foreign() {
-        for kind in [0x6573_5546, 0x6969, 0x0102_1997, 0x4d44] {
-            assert_eq!(Mount::of_type(kind), Mount::Foreign);
+        for kind in [0x6573_5546, NFS, 0x0102_1997, 0x4d44] {
+            assert!(Mount::of_type(kind).is_share());
         }
+        assert_eq!(Mount::of_type(NFS), Mount::Nfs);
     }
 
     #[test]

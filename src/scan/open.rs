@@ -138,15 +138,31 @@ pub(super) fn stamp_at(directory: impl AsFd, name: impl Arg) -> Result<Stamp, Er
     rustix::fs::statat(directory, name, flags).map(|stat| stamp_of(&stat))
 }
 
+/// How old an answer about a share may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Freshness {
+    /// As old as this kernel remembers it, which may be as long as the share allows.
+    Cached,
+    /// Whoever has the file is asked (`AT_STATX_FORCE_SYNC`, statx(2)).
+    Asked,
+}
+
 /// The stamp of what a name in a directory stands for. Of a link that is followed, that is what it
 /// leads to; it stays a link where that is neither a file nor a directory, or is not there.
 pub(super) fn stamp_of_name(
     directory: impl AsFd,
     name: impl Arg + Copy,
     links: Links,
+    freshness: Freshness,
 ) -> Result<Stamp, Errno> {
+    let ask = |flags| match freshness {
+        Freshness::Cached => {
+            rustix::fs::statat(&directory, name, flags).map(|stat| stamp_of(&stat))
+        }
+        Freshness::Asked => asked(&directory, name, flags),
+    };
     if links == Links::Followed {
-        match rustix::fs::statat(&directory, name, AtFlags::NO_AUTOMOUNT).map(|s| stamp_of(&s)) {
+        match ask(AtFlags::NO_AUTOMOUNT) {
             Ok(stamp) if matches!(kind(&stamp), FileType::RegularFile | FileType::Directory) => {
                 return Ok(stamp);
             }
@@ -154,7 +170,30 @@ pub(super) fn stamp_of_name(
             Err(error) => return Err(error),
         }
     }
-    stamp_at(directory, name)
+    ask(AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT)
+}
+
+fn asked(directory: impl AsFd, name: impl Arg + Copy, flags: AtFlags) -> Result<Stamp, Errno> {
+    let forced = flags | AtFlags::STATX_FORCE_SYNC;
+    match rustix::fs::statx(&directory, name, forced, StatxFlags::BASIC_STATS) {
+        Ok(statx) => Ok(stamp_of_statx(&statx)),
+        // Linux before 4.11, or a seccomp filter that does not know the call.
+        Err(Errno::NOSYS | Errno::PERM) => {
+            rustix::fs::statat(directory, name, flags).map(|stat| stamp_of(&stat))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The stamp of an open directory.
+pub(super) fn stamp_of_directory(
+    directory: impl AsFd,
+    freshness: Freshness,
+) -> Result<Stamp, Errno> {
+    match freshness {
+        Freshness::Cached => stamp(directory),
+        Freshness::Asked => asked(directory, c"", AtFlags::EMPTY_PATH),
+    }
 }
 
 /// The stamp of an open file.

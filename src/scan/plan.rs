@@ -5,12 +5,14 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use thiserror::Error;
 
 use super::gitignore::Patterns;
+use super::mount::Mount;
 use super::open::Links;
 
 /// Everything a [`Scanner`](super::Scanner) needs to know.
@@ -31,6 +33,9 @@ pub struct Plan {
     /// Files, by device and inode, that are no part of the tree wherever they lie: what our own
     /// output is redirected to would otherwise change with every line about a change.
     pub own_output: Vec<(u64, u64)>,
+    /// How long what a share lets this kernel remember of a file is believed, at the least: after
+    /// that, or later where it costs much, a look at everything asks anew. NFS is always asked.
+    pub believe: Duration,
     pub(super) excluded: Gitignore,
     pub(super) defaults: Arc<Patterns>,
 }
@@ -127,6 +132,7 @@ impl Plan {
             follow_symlinks: false,
             hash_limit: Some(64 * 1024 * 1024),
             own_output: Vec::new(),
+            believe: Duration::from_secs(30),
             excluded: compile(exclude)?,
             defaults: Arc::new(Patterns::parse(defaults.as_bytes())),
         })
@@ -145,6 +151,12 @@ impl Root {
         // Absolute, since the working directory itself may be deleted and made again.
         let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
         Self { label, path: absolute }
+    }
+
+    /// Whether it lies on a file system that the kernel makes up (`/proc` and the like), of which
+    /// nothing is ever entered.
+    pub fn is_made_up(&self) -> bool {
+        Mount::at(&self.path) == Mount::Pseudo
     }
 }
 

@@ -117,6 +117,7 @@ impl Scanner {
             let opened = root.now.as_ref()?;
             let parent = dir.parent.map(|id| self.dir(id));
             let above = parent.map_or(&root.above, |parent| &parent.rules);
+            let asking = self.pulse.ask(dir.root());
             let around = Surroundings {
                 plan: &self.plan,
                 dirs: &self.dirs,
@@ -125,8 +126,8 @@ impl Scanner {
                 parent,
                 above,
                 other_roots,
+                asking: &asking,
             };
-            let _asking = self.pulse.ask(dir.root());
             let listed = list(around, dir);
             self.pulse.has_found(listed.as_ref().map_or(0, |(listing, _)| listing.entries.len()));
             let compared = listed.map(|(listing, opened)| {
@@ -137,7 +138,7 @@ impl Scanner {
             Some((id, compared))
         };
         let listed: Vec<_> = match round {
-            [one] => vec![list_one(one)],
+            [one] if !self.is_wide => vec![list_one(one)],
             _ => self.pool.install(|| round.par_iter().map(list_one).collect()),
         };
         listed.into_iter().flatten().collect()
@@ -190,7 +191,7 @@ impl Scanner {
         progress: &mut Progress,
     ) {
         let Compared { listing, held, entries, due, racy } = compared;
-        if listing.mount == Mount::Foreign {
+        if listing.mount.is_share() {
             self.widen();
         }
         progress.troubles.extend(listing.troubles);

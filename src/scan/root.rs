@@ -11,6 +11,7 @@ use rustix::io::Errno;
 
 use super::forest::DirId;
 use super::inodes::Inodes;
+use super::mount::Mount;
 use super::open;
 use super::plan::Root;
 use super::rules::{Above, Rules};
@@ -61,6 +62,11 @@ impl KnownRoot {
         self.now = None;
         self.now = Some(OpenRoot::open(&self.place.path, self.last.as_ref(), inodes)?);
         Ok(())
+    }
+
+    /// Whether it was opened, and is on a share.
+    pub(super) fn is_on_share(&self) -> bool {
+        self.now.as_ref().is_some_and(|now| Mount::of(&now.directory).is_share())
     }
 
     /// Finds out whether it is another directory than at the last look, or under other rules.

@@ -67,8 +67,10 @@ pub struct Scanner {
     pub(super) is_first: bool,
     /// How many directories may be held open.
     pub(super) most_held: usize,
+    /// When shares are to be asked again for what this kernel remembers.
+    doubts: Instant,
     /// Whether the pool has more threads than there are cores.
-    is_wide: bool,
+    pub(super) is_wide: bool,
     pub(super) snapshot: Snapshot,
     /// The directories in which something is known that the snapshot does not have.
     pub(super) unpublished: Vec<DirId>,
@@ -87,6 +89,9 @@ pub struct Look {
     pub read: usize,
 }
 
+/// Asking shares for what this kernel remembers takes at most one part in so many of the time.
+const DOUBTS_SHARE: u32 = 100;
+
 impl Scanner {
     /// A scanner that has not looked yet.
     ///
@@ -102,6 +107,7 @@ impl Scanner {
             is_remounted: false,
             tidied: 0,
             most_held: most_held(),
+            doubts: Instant::now() + plan.believe,
             is_wide: false,
             roots: plan.roots.iter().cloned().map(KnownRoot::new).collect(),
             plan,
@@ -196,6 +202,9 @@ impl Scanner {
     fn look_once(&mut self, scope: &Scope) -> Look {
         let now = Instant::now();
         let mut progress = Progress { troubles: self.open_roots(), ..Progress::default() };
+        if self.is_first && self.is_any_on_share() {
+            self.widen();
+        }
         let mut queue = self.check_all(scope, now, &mut progress);
         let mut asked_again = HashSet::new();
         while !queue.is_empty() {
@@ -216,6 +225,13 @@ impl Scanner {
             troubles: progress.troubles,
             read: progress.read,
         }
+    }
+
+    fn is_any_on_share(&self) -> bool {
+        let asked = |(index, root): (usize, &KnownRoot)| {
+            self.pulse.while_asking(index, || root.is_on_share())
+        };
+        self.roots.iter().enumerate().any(asked)
     }
 
     /// Takes as many threads as a share needs. Without them it works as well, only slower.
@@ -294,10 +310,13 @@ impl Scanner {
         let is_alone = !self.is_wide && are_few(dirs, &ids);
         let (inodes, pulse) = (&self.inodes, &self.pulse);
         let asker = Asker { dirs, inodes, pulse, now, same_mounts, is_alone };
+        let doubts = is_all && self.is_wide && self.doubts <= now;
+        let costs_from = doubts.then(|| self.clocks.time());
         let check = |&id: &DirId| {
             let dir = dirs.get(id)?;
             let root = roots[dir.root()].now.as_ref()?;
-            let way = Way::to(dirs, dir, root.directory.as_fd(), links);
+            let freshness = dir.mount.freshness(doubts);
+            let way = Way::to(dirs, dir, root.directory.as_fd(), links, freshness);
             let check = asker.check(way, dir);
             let is_nothing = matches!(&check, Check::Seen(seen) if seen.is_nothing());
             (!is_nothing).then_some((id, check))
@@ -309,6 +328,10 @@ impl Scanner {
                 self.pool.install(|| ids.par_iter().with_min_len(batch).filter_map(check).collect())
             }
         };
+        if let Some(costs_from) = costs_from {
+            let cost = self.clocks.time().saturating_sub(costs_from);
+            self.doubts = now + self.plan.believe.max(cost * DOUBTS_SHARE);
+        }
         for (id, check) in checked {
             match check {
                 Check::List => queue.push(id),

@@ -13,7 +13,7 @@ use super::check::is_gone;
 use super::follow::leads_back;
 use super::forest::DirId;
 use super::inodes::only_inode_differs;
-use super::open::{Access, Links};
+use super::open::{Access, Freshness, Links};
 use super::{Scanner, Trouble, Verb, content, open};
 use crate::tree::{Dir, Entry, File, Place, Stamp};
 
@@ -143,7 +143,7 @@ impl Scanner {
                     let on_disk = dir.name_on_disk(name);
                     let stays_link = links == Links::Followed
                         && matches!(dir.contents.get(name), Some(Entry::Link(_)))
-                        && open::stamp_of_name(directory, on_disk, links)
+                        && open::stamp_of_name(directory, on_disk, links, Freshness::Cached)
                             .is_ok_and(|stamp| leads_back(&self.dirs, dir, &stamp));
                     let links = if stays_link { Links::Kept } else { links };
                     content::read(directory, on_disk, links, self.plan.hash_limit, &answered)

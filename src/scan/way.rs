@@ -22,7 +22,7 @@ use rustix::process::{Resource, getrlimit};
 use super::forest::Forest;
 use super::known::KnownDir;
 use super::mount::Mount;
-use super::open::{self, Access, Links};
+use super::open::{self, Access, Freshness, Links};
 use crate::tree::Stamp;
 
 /// An open directory, and the path from there.
@@ -31,6 +31,7 @@ pub(super) struct Way<'a> {
     from: BorrowedFd<'a>,
     path: &'a Path,
     links: Links,
+    freshness: Freshness,
 }
 
 /// A directory whose entries can be asked.
@@ -38,6 +39,7 @@ pub(super) struct Way<'a> {
 pub(super) struct Reached<'a> {
     by: By<'a>,
     links: Links,
+    freshness: Freshness,
 }
 
 #[derive(Debug)]
@@ -64,6 +66,7 @@ impl<'a> Way<'a> {
         dir: &'a KnownDir,
         root: BorrowedFd<'a>,
         links: Links,
+        freshness: Freshness,
     ) -> Self {
         let mut above = dir.parent.and_then(|id| dirs.get(id));
         while let Some(known) = above {
@@ -71,11 +74,11 @@ impl<'a> Way<'a> {
                 let path = dir.path.as_os_str().as_bytes();
                 // Held directories are never a tree's top, so a separator follows.
                 let path = OsStr::from_bytes(&path[known.path.as_os_str().len() + 1..]);
-                return Self { from: held.as_fd(), path: Path::new(path), links };
+                return Self { from: held.as_fd(), path: Path::new(path), links, freshness };
             }
             above = known.parent.and_then(|id| dirs.get(id));
         }
-        Self { from: root, path: dir.below(), links }
+        Self { from: root, path: dir.below(), links, freshness }
     }
 
     /// Reaches the directory, and gives the stamp that it has now. `same_mounts`: nothing was
@@ -86,7 +89,10 @@ impl<'a> Way<'a> {
         same_mounts: bool,
     ) -> Result<(Reached<'a>, Stamp), Errno> {
         if self.path.as_os_str().is_empty() {
-            return Ok((self.by(By::Held(self.from)), open::stamp(self.from)?));
+            return Ok((
+                self.by(By::Held(self.from)),
+                open::stamp_of_directory(self.from, self.freshness)?,
+            ));
         }
         if let Some(held) = &dir.held {
             // Where a link leads depends on other directories than the one above.
@@ -103,7 +109,7 @@ impl<'a> Way<'a> {
             || dir.contents.len() * components > OPENING_COSTS;
         if is_dear {
             let opened = open::directory(self.from, self.path, Access::Search, self.links)?;
-            let stamp = open::stamp(&opened)?;
+            let stamp = open::stamp_of_directory(&opened, self.freshness)?;
             return Ok((self.by(By::Opened(opened)), stamp));
         }
         // A link that has taken the place of a directory on the way leads to other inodes, or to
@@ -113,11 +119,11 @@ impl<'a> Way<'a> {
     }
 
     fn stamp(self) -> Result<Stamp, Errno> {
-        open::stamp_of_name(self.from, self.path.as_os_str(), self.links)
+        open::stamp_of_name(self.from, self.path.as_os_str(), self.links, self.freshness)
     }
 
     fn by(self, by: By<'a>) -> Reached<'a> {
-        Reached { by, links: self.links }
+        Reached { by, links: self.links, freshness: self.freshness }
     }
 }
 
@@ -134,11 +140,11 @@ impl Reached<'_> {
 
     fn ask(&self, name: impl Arg + Copy, links: Links) -> Result<Stamp, Errno> {
         match &self.by {
-            By::Held(directory) => open::stamp_of_name(directory, name, links),
-            By::Opened(directory) => open::stamp_of_name(directory, name, links),
+            By::Held(directory) => open::stamp_of_name(directory, name, links, self.freshness),
+            By::Opened(directory) => open::stamp_of_name(directory, name, links, self.freshness),
             By::Above { from, prefix } => {
                 let path = [prefix, name.as_cow_c_str()?.to_bytes()].concat();
-                open::stamp_of_name(from, path.as_slice(), links)
+                open::stamp_of_name(from, path.as_slice(), links, self.freshness)
             }
         }
     }

@@ -162,9 +162,10 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
     /// for here and not when options are read, because on a dead mount the answer never comes.
     fn check(&self) -> Result<(), Over> {
         for (index, root) in self.scanner.roots().iter().enumerate() {
-            let asked = self.scanner.pulse().while_asking(index, || root.path.metadata());
-            let reason = match asked {
-                Ok(metadata) if metadata.is_dir() || metadata.is_file() => continue,
+            let ask = || root.path.metadata().map(|metadata| (metadata, root.is_made_up()));
+            let reason = match self.scanner.pulse().while_asking(index, ask) {
+                Ok((_, true)) => "the kernel makes it up, so it is never entered".to_owned(),
+                Ok((metadata, _)) if metadata.is_dir() || metadata.is_file() => continue,
                 Ok(_) => "it is neither a directory nor a file".to_owned(),
                 Err(error) => crate::scan::reason(&error),
             };

@@ -30,7 +30,8 @@ fn on_a_directory_of_the_host_no_option_is_needed() {
     kernel.wait_for("created new/deep/c");
 }
 
-/// An export of a tmpfs, mounted beside it by the same kernel, and edited beneath.
+/// An export of a tmpfs, mounted beside it by the same kernel, and edited beneath. What the client
+/// knows it may believe for an hour, so that nothing is found but by asking the server.
 const EXPORT: &str = "
 for module in nfsd nfsv4; do modprobe -d /run/modules $module; done
 mkdir -p /run/export /run/nfs
@@ -45,10 +46,11 @@ exportfs -o rw,no_root_squash,no_subtree_check,fsid=0,insecure 127.0.0.1:/run/ex
 rpc.mountd
 rpc.nfsd 2
 cp -r $PLACE/tree/. /run/export
-mount -t nfs -o vers=4.2 127.0.0.1:/ /run/nfs || exit 1
+mount -t nfs -o vers=4.2,actimeo=3600 127.0.0.1:/ /run/nfs || exit 1
 cd /run/nfs
 (while :; do
   [ -e $PLACE/edit ] && mv $PLACE/edit $PLACE/edited && cp $PLACE/edited /run/export/a
+  [ -e $PLACE/make ] && mv $PLACE/make /run/export/src/new
   sleep 0.05
 done) &
 ";
@@ -67,6 +69,8 @@ fn on_nfs_that_the_server_edits_no_option_is_needed() {
     kernel.wait_for("shows two");
     kernel.edit("edit", "six");
     kernel.wait_for("shows six");
+    kernel.edit("make", "new");
+    kernel.wait_for("created src/new");
 }
 
 #[test]

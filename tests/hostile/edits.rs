@@ -3,10 +3,12 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::share::{Faults, Share};
-use super::support::Watched;
+use super::support::{Watched, plan};
+use stakeout::scan::Scanner;
+use stakeout::tree::Place;
 
 #[test]
 fn edits_from_behind_are_found() {
@@ -138,4 +140,40 @@ fn a_slow_share_is_asked_by_many_at_once() {
     share.set(Faults { latency: Duration::from_millis(2), ..Faults::default() });
     assert_eq!(tree.scanner.look().snapshot.len(), 400);
     assert!(share.most_at_once() >= 8, "only {} at once", share.most_at_once());
+}
+
+#[test]
+fn what_the_kernel_remembers_of_a_share_is_doubted_after_a_while() {
+    let Some(share) = Share::mount() else { return };
+    share.write("a", "one");
+    share.write("src/b", "one");
+    share.set(Faults { remembered: Duration::from_secs(3600), ..Faults::default() });
+    let mut plan = plan(share.path(), false);
+    plan.believe = Duration::MAX / 200;
+    let mut believing = Scanner::new(plan.clone()).unwrap();
+    plan.believe = Duration::ZERO;
+    let mut doubting = Scanner::new(plan).unwrap();
+    let place = Place { dir: share.path().join("src").into(), name: "b".into() };
+    let size = |scanner: &mut Scanner| {
+        let snapshot = scanner.look().snapshot;
+        snapshot.get(&place).expect("it is there").stamp().size
+    };
+    assert_eq!([&mut believing, &mut doubting].map(size), [3, 3]);
+    share.write("src/b", "longer");
+    assert_eq!(size(&mut believing), 3, "or the kernel remembers nothing");
+    // It takes no more than a part of the time for that.
+    let until = Instant::now() + Duration::from_secs(60);
+    while size(&mut doubting) != 6 {
+        assert!(Instant::now() < until, "it never asks");
+    }
+}
+
+#[test]
+fn the_files_of_one_directory_of_a_share_are_asked_for_at_once() {
+    let Some(share) = Share::mount() else { return };
+    (0..64).for_each(|name| share.write(&format!("{name}"), "one"));
+    share.set(Faults { latency: Duration::from_millis(20), ..Faults::default() });
+    let mut scanner = Scanner::new(plan(share.path(), false)).unwrap();
+    assert_eq!(scanner.look().snapshot.len(), 64);
+    assert!(share.most_at_once() >= 8, "{} at once", share.most_at_once());
 }

@@ -13,8 +13,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fuser::{
     BackgroundSession, Config, Errno, FileAttr, FileHandle, FileType, Filesystem, Generation,
-    INodeNo, LockOwner, OpenFlags, ReplyAttr, ReplyData, ReplyDirectory, ReplyEntry, ReplyOpen,
-    Request, Session,
+    INodeNo, InitFlags, KernelConfig, LockOwner, OpenFlags, ReplyAttr, ReplyData, ReplyDirectory,
+    ReplyEntry, ReplyOpen, Request, Session,
 };
 
 /// Requests that are answered at the same time.
@@ -41,6 +41,8 @@ pub struct Faults {
     pub unstable_inodes: bool,
     /// Directories' times and sizes never change.
     pub frozen_directories: bool,
+    /// The kernel may remember names and attributes for so long.
+    pub remembered: Duration,
     /// Listings show what they showed when this was set.
     pub stale_listings: bool,
     /// No request is answered.
@@ -294,21 +296,24 @@ fn kind(kind: fs::FileType) -> FileType {
     FileType::from_std(kind).expect("a kind of file that Linux knows")
 }
 
-/// Nothing is cached.
-const NEVER: Duration = Duration::ZERO;
-
 /// What the kernel talks to.
 struct Front(Arc<Server>);
 
 impl Filesystem for Front {
+    fn init(&mut self, _: &Request, config: &mut KernelConfig) -> std::io::Result<()> {
+        // As libfuse and virtiofsd do; without, the kernel looks up one name of a directory at a time.
+        _ = config.add_capabilities(InitFlags::FUSE_PARALLEL_DIROPS);
+        Ok(())
+    }
+
     fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         let answer = self.0.answer(Op::Lookup, parent.0, Some(name), |state, path| {
             let metadata = fs::symlink_metadata(state.real(&path)).map_err(Errno::from)?;
             let node = state.node(&path, &metadata);
-            Ok(state.attributes(node, &metadata))
+            Ok((state.attributes(node, &metadata), state.faults.remembered))
         });
         match answer {
-            Ok(attributes) => reply.entry(&NEVER, &attributes, Generation(0)),
+            Ok((attributes, remembered)) => reply.entry(&remembered, &attributes, Generation(0)),
             Err(error) => reply.error(error),
         }
     }
@@ -317,10 +322,10 @@ impl Filesystem for Front {
         let answer = self.0.answer(Op::Getattr, node.0, None, |state, path| {
             let metadata = fs::symlink_metadata(state.real(&path)).map_err(Errno::from)?;
             let inode = state.shown_inode(node.0);
-            Ok(state.attributes(inode, &metadata))
+            Ok((state.attributes(inode, &metadata), state.faults.remembered))
         });
         match answer {
-            Ok(attributes) => reply.attr(&NEVER, &attributes),
+            Ok((attributes, remembered)) => reply.attr(&remembered, &attributes),
             Err(error) => reply.error(error),
         }
     }

@@ -281,6 +281,7 @@ fn a_limit_on_instances_is_told_of_once_and_all_is_looked_at() {
     let limited = start_limited(&tree, "0 = max_inotify_instances", &["--interval", "20ms"]);
     let Some(mut session) = limited else { return };
     session.wait_for("the limit fs.inotify.max_user_instances is reached; raise it by sysctl -w");
+    session.wait_for("looking every 20ms, without events");
     for text in ["two", "six", "ten"] {
         tree.write("a", text);
         session.wait_for(&format!("shows {text}"));

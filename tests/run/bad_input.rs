@@ -38,6 +38,7 @@ fn assert_fails_on(
 #[test]
 fn paths_that_are_not_there() {
     assert_fails(&["-w", "nope", "--", "true"], 2, &["cannot watch nope: No such file", "mounted"]);
+    assert_fails(&["-w", "/proc"], 2, &["cannot watch /proc: the kernel makes it up"]);
     assert_fails(&["-w", "/dev/null"], 2, &["cannot watch /dev/null", "neither"]);
     assert_fails(&["scan", "/dev/null"], 2, &["cannot scan /dev/null", "neither"]);
     assert_fails(&["scan", "nope"], 2, &["cannot scan nope: No such file"]);

@@ -152,7 +152,8 @@ fn owned(snapshot: &Snapshot) -> Vec<(PathBuf, Entry)> {
     snapshot.entries().map(|(path, entry)| (path, entry.clone())).collect()
 }
 
-fn plan(root: &Path, ignore_files: bool) -> Plan {
+/// A plan for all that is in a tree.
+pub fn plan(root: &Path, ignore_files: bool) -> Plan {
     let everything = Selection::new(&[], &[]).expect("no globs, no errors");
     Plan::new(vec![Root::new(root)], everything, &[], ignore_files).expect("no globs, no errors")
 }

@@ -120,11 +120,15 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
         let dir = &change.place().dir;
         self.native.as_ref().is_some_and(|native| native.watches(dir))
             && self.scanner.mount_of(dir).is_some_and(|mount| !self.trusts.is_deaf(mount))
-            && !self.was_told(dir, told)
+            && self.was_told(dir, told) == Some(false)
     }
 
-    fn was_told(&self, dir: &Arc<Path>, told: &Hints) -> bool {
-        [told, &self.hints].iter().any(|hints| hints.everywhere || hints.dirs.contains(dir))
+    /// Whether an event told of something in this directory. `None` where all events there were
+    /// were replaced by a single one, or there were no watches yet: that is no proof of anything.
+    fn was_told(&self, dir: &Arc<Path>, told: &Hints) -> Option<bool> {
+        let hints = [told, &self.hints];
+        let is_told = hints.iter().any(|hints| hints.dirs.contains(dir));
+        (is_told || !hints.iter().any(|hints| hints.everywhere)).then_some(is_told)
     }
 
     /// Learns from a change that a look found.
@@ -139,9 +143,9 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
         self.moving.insert(Arc::clone(dir));
         // A directory that came or went shows in the one above it, which events told of.
         let Some(mount) = self.scanner.mount_of(dir) else { return Ok(()) };
-        let was_told = self.was_told(dir, told);
         // What is not watched yet could not tell.
         if self.native.as_ref().is_some_and(|native| native.watches(dir))
+            && let Some(was_told) = self.was_told(dir, told)
             && let Some(verdict) = self.trusts.changed(mount, was_told)
         {
             // Sorted as they are, the first directory on the mount is the highest.
