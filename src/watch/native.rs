@@ -36,8 +36,11 @@ const BUFFER: usize = 16 * 1024;
 /// Where something may have changed.
 #[derive(Debug, Default)]
 pub(super) struct Hints {
-    /// In these directories.
+    /// In these directories, as events told.
     pub(super) dirs: BTreeSet<Arc<Path>>,
+    /// In these, of which no event need have told: their watches are new, or what was found there
+    /// proves nothing yet.
+    pub(super) untold: BTreeSet<Arc<Path>>,
     /// There were more events than the kernel keeps (IN_Q_OVERFLOW): it may be anywhere.
     pub(super) everywhere: bool,
 }

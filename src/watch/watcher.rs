@@ -246,7 +246,7 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
             true => self.hot.dirs(now),
             false => BTreeSet::new(),
         };
-        dirs.extend(self.hints.dirs.iter().chain(&self.moving).cloned());
+        dirs.extend(self.hints.dirs.iter().chain(&self.hints.untold).chain(&self.moving).cloned());
         let mounts = self.trusts.untrusted().filter(|_| looks_at_untrusted).collect();
         Scope::Part { mounts, dirs }
     }
@@ -285,7 +285,8 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
             self.judge(change, &told, ended)?;
         }
         self.listen()?;
-        if !self.hints.dirs.is_empty() && self.agenda.hints.is_none() {
+        let is_anywhere = !(self.hints.dirs.is_empty() && self.hints.untold.is_empty());
+        if is_anywhere && self.agenda.hints.is_none() {
             self.agenda.hints = Some(self.hints_rest.max(ended));
         }
         self.prove(told, &changes, ended);

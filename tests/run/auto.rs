@@ -192,6 +192,8 @@ fn more_events_than_the_kernel_keeps_lose_no_change() {
     session.wait_until_settled();
     looks_at_rest(&tree);
     session.signal(Signal::STOP);
+    let status = format!("/proc/{}/status", session.pid().as_raw_nonzero());
+    eventually("it is stopped", || read(status.as_ref()).contains("State:\tT"));
     // In turns, since the kernel takes equal events for one.
     let file = |name| fs::File::options().append(true).open(tree.path(name)).unwrap();
     let (mut b, mut c) = (file("b"), file("c"));
@@ -203,6 +205,9 @@ fn more_events_than_the_kernel_keeps_lose_no_change() {
     tree.write("other/file", "two");
     session.signal(Signal::CONT);
     session.wait_for("modified b, c, other/file");
+    session.terminate();
+    // The third change came without an event of its own.
+    assert_eq!(session.seen("made events so far"), 0, "{}", session.output());
 }
 
 #[test]

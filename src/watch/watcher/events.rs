@@ -52,14 +52,15 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
     pub(super) fn prove(&mut self, told: Hints, changes: &[Change], now: Instant) {
         let Some(native) = &self.native else { return };
         let found = changes.iter().map(|change| Arc::clone(&change.place().dir));
-        let dirs = told.dirs.into_iter().chain(found).filter(|dir| native.watches(dir));
+        let hinted = told.dirs.into_iter().chain(told.untold);
+        let dirs = hinted.chain(found).filter(|dir| native.watches(dir));
         let mut unproven = dirs.filter_map(|dir| Some((self.scanner.proof_of(&dir)?, dir)));
         if let Some((first, dir)) = unproven.next() {
             let mut at = first.max(now + PROOF);
-            self.hints.dirs.insert(dir);
+            self.hints.untold.insert(dir);
             for (proof, dir) in unproven {
                 at = at.max(proof);
-                self.hints.dirs.insert(dir);
+                self.hints.untold.insert(dir);
             }
             self.agenda.hints = Some(self.agenda.hints.map_or(at, |hints| hints.min(at)));
         }
@@ -91,7 +92,7 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
         let synced =
             native.sync(self.scanner.directories().filter(|dir| trusts.wants_events(dir.is_local)));
         let watched = native.len();
-        self.hints.dirs.extend(synced.new);
+        self.hints.untold.extend(synced.new);
         if let Some(errno) = synced.refused {
             let mounts: BTreeSet<MountId> =
                 self.scanner.directories().map(|dir| dir.mount).collect();
@@ -123,12 +124,15 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
             && self.was_told(dir, told) == Some(false)
     }
 
-    /// Whether an event told of something in this directory. `None` where all events there were
-    /// were replaced by a single one, or there were no watches yet: that is no proof of anything.
+    /// Whether an event told of something in this directory; `None` where one need not have: too
+    /// many were replaced by a single one, or there was no watch yet.
     fn was_told(&self, dir: &Arc<Path>, told: &Hints) -> Option<bool> {
         let hints = [told, &self.hints];
-        let is_told = hints.iter().any(|hints| hints.dirs.contains(dir));
-        (is_told || !hints.iter().any(|hints| hints.everywhere)).then_some(is_told)
+        if hints.iter().any(|hints| hints.dirs.contains(dir)) {
+            return Some(true);
+        }
+        let need_not = |hints: &&Hints| hints.everywhere || hints.untold.contains(dir);
+        (!hints.iter().any(need_not)).then_some(false)
     }
 
     /// Learns from a change that a look found.
