@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use clap::Args;
+use rustix::termios::isatty;
 use serde::Serialize;
 
 use super::choice::Choice;
@@ -243,6 +244,8 @@ impl<'a> Item<'a> {
 fn list(out: &mut impl Write, snapshot: &Snapshot, args: &Scan, json: bool) -> io::Result<()> {
     let mut entries: Vec<(PathBuf, Entry)> = snapshot.entries().collect();
     entries.sort_by(|a, b| a.0.as_os_str().cmp(b.0.as_os_str()));
+    // A name could drive a terminal; a program is to get it as it is.
+    let is_shown = !args.null && isatty(rustix::stdio::stdout());
     for (path, entry) in entries {
         // A single file that is scanned has no path below itself.
         let is_itself = path.as_os_str().is_empty();
@@ -250,6 +253,8 @@ fn list(out: &mut impl Write, snapshot: &Snapshot, args: &Scan, json: bool) -> i
         if json {
             serde_json::to_writer(&mut *out, &Item::new(path, &entry))?;
             writeln!(out)?;
+        } else if is_shown {
+            writeln!(out, "{}", text::path(path))?;
         } else {
             out.write_all(path.as_os_str().as_bytes())?;
             out.write_all(if args.null { b"\0" } else { b"\n" })?;

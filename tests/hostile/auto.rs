@@ -17,7 +17,7 @@ use stakeout::watch::{Interval, Mode, Report, Timing, TrustVerdict, watch};
 
 use super::hang::Running;
 use super::mounts::Mounted;
-use super::random::{any_step, edit};
+use super::random::{Step, any_step, edit};
 use super::share::{Share, can_mount};
 
 const EDITS: usize = 10_000;
@@ -133,10 +133,12 @@ fn soak(mut watched: Watching) -> Vec<TrustVerdict> {
     let mut left = EDITS;
     while left > 0 {
         let burst = (1_usize..80).new_tree(&mut runner).unwrap().current().min(left);
-        for _ in 0..burst {
+        let mut made = 0;
+        while made < burst {
             let step = any_step().new_tree(&mut runner).unwrap().current();
+            let is_edit = !matches!(step, Step::Look | Step::Fault(_));
             // Many cannot be done in the tree as it is then.
-            _ = edit(&watched.behind.path, &step);
+            made += usize::from(is_edit && edit(&watched.behind.path, &step).is_ok());
         }
         watched.catch_up();
         left -= burst;

@@ -250,3 +250,13 @@ fn ctrl_z_where_nobody_could_continue_it_does_not_freeze_the_program() {
     session.wait();
     assert!(is_restored(&keyboard));
 }
+
+#[test]
+fn a_name_in_a_list_cannot_drive_the_terminal() {
+    let tree = Tree::new(&[("a\u{1b}]0;title\u{7}b", "one")]);
+    let mut command = tree.stakeout();
+    command.args(["scan", "--list"]);
+    let (mut session, _keyboard) = Session::at_terminal(&command);
+    session.wait_for("a\\u{1b}]0;title\\u{7}b");
+    session.wait();
+}
