@@ -187,6 +187,7 @@ fn spec(run: &Run, sockets: &mut Sockets) -> anyhow::Result<Spec> {
         watchdog: cli.serving.watchdog,
         checks: None,
         keeps_output,
+        spares_stdout: false,
         policy: Policy {
             exit_with_child: cli.exit_with_child || cli.no_watch || run.is_essential,
             ..policy(cli, program.is_some(), steps.len())
@@ -245,6 +246,7 @@ pub fn of_rule(cli: &Cli, name: &str, command: &str) -> anyhow::Result<Spec> {
         watchdog: None,
         checks: None,
         keeps_output: false,
+        spares_stdout: false,
         policy: Policy {
             on_busy: OnBusy::Queue,
             on_change: OnChange::Build,

@@ -52,7 +52,7 @@ pub struct Smoke {
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = period)]
     pub check_timeout: Duration,
 
-    /// Print what came of it as JSON
+    /// Print what came of it as JSON; what the program prints goes to standard error
     #[arg(long)]
     pub json: bool,
 
@@ -95,6 +95,7 @@ pub fn smoke(smoke: &Smoke) -> Result<u8, Failure> {
     let mut what =
         setup::setup(cli, &runs, &mut Sockets::default(), control).map_err(Failure::usage)?;
     what.services[0].keeps_output = true;
+    what.services[0].spares_stdout = smoke.json;
     what.services[0].checks = Some(Checks { steps, timeout: smoke.check_timeout });
     let (status, report) = Dispatcher::new(what, log)?.run(None)?;
     let Some(report) = report else { return Ok(status) };

@@ -62,9 +62,12 @@ impl Service {
             let (service, style) = (self.name()?.to_owned(), shared.log.style());
             Some(Prefix { style, service, source, lines: Lines::default() })
         };
-        let stdout = Screen::new(std::io::stdout(), prefix("stdout"));
-        let stderr = Screen::new(std::io::stderr(), prefix("stderr"));
-        Ok([Some(ready::tee(stdout, look())?), Some(ready::tee(stderr, look())?)])
+        let stdout = match self.spec.spares_stdout {
+            true => ready::tee(Screen::new(std::io::stderr(), prefix("stdout")), look())?,
+            false => ready::tee(Screen::new(std::io::stdout(), prefix("stdout")), look())?,
+        };
+        let stderr = ready::tee(Screen::new(std::io::stderr(), prefix("stderr")), look())?;
+        Ok([Some(stdout), Some(stderr)])
     }
 
     /// An instance was executed.

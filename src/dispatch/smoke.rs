@@ -9,9 +9,9 @@ use super::Shared;
 use super::board::millis;
 use super::service::Service;
 use super::service_words::failure_of;
-use super::steps::Step;
+use super::steps::{Step, output};
 use crate::engine::{Event, Failure, Instance, Note, Request};
-use crate::ui::{Kind, Line, text};
+use crate::ui::{Kind, Level, Line, text};
 
 /// What is to be checked.
 #[derive(Clone, Debug)]
@@ -200,6 +200,8 @@ impl Service {
             }
             failure => failure_of(&step.command, &step.program, failure),
         });
+        let written = self.steps.remove(&instance).map(|step| step.printer.lines());
+        let written = written.unwrap_or_default();
         let after = text::duration(took);
         match &words {
             None => {
@@ -207,12 +209,17 @@ impl Service {
                 shared.log.write(line.with_ms("took_ms", took));
             }
             Some(words) => {
+                if !shared.log.shows(Level::Event) {
+                    let quote = |line: &String| {
+                        shared.log.write(output(Level::Problem, &step.prefix, line));
+                    };
+                    written.iter().for_each(quote);
+                }
                 let line = format!("CHECK FAILED after {after}: {words}");
                 shared.log.write(Line::problem(Kind::CheckFailed, line).with_ms("took_ms", took));
             }
         }
         let status = failure.map_or(0, Failure::status);
-        let output = self.steps.remove(&instance).map(|step| step.printer.lines());
         let command = step.command.clone();
         if let Some(words) = &words {
             smoke.fail(status, words);
@@ -222,7 +229,7 @@ impl Service {
             status,
             failure: words,
             took_ms: millis(took),
-            output: output.unwrap_or_default(),
+            output: written,
         });
         self.next_check(shared);
     }

@@ -51,6 +51,8 @@ pub struct Spec {
     pub checks: Option<Checks>,
     /// Whether the last lines that it writes are kept.
     pub keeps_output: bool,
+    /// Whether what it writes to standard output is shown on standard error: ours is for a report.
+    pub spares_stdout: bool,
     /// How often the program has to say that it is alive, if it has to.
     pub watchdog: Option<Duration>,
 }

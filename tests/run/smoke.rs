@@ -24,6 +24,17 @@ fn started(tree: &Tree, options: &[&str], script: &str) -> Session {
     })
 }
 
+/// Runs one that is to print JSON: the status, all that it printed, and what standard error says.
+fn json(tree: &Tree, options: &[&str], script: &str) -> (Option<i32>, Value, String) {
+    let mut command = tree.stakeout();
+    command.args(["smoke", "--control", "off", "--json"]).args(options);
+    let output = command.args(["--", "sh", "-c", script]).output().expect("stakeout to run");
+    let [printed, said] =
+        [output.stdout, output.stderr].map(|it| String::from_utf8_lossy(&it).into_owned());
+    let json = serde_json::from_str(&printed);
+    (output.status.code(), json.unwrap_or_else(|error| panic!("{error}: {printed:?}")), said)
+}
+
 /// Becomes ready when the file `up` is there, which it makes.
 const SERVER: &str = "echo serving >up; echo the server says this; exec sleep 1000";
 const UP: [&str; 2] = ["--ready", "exec:test -s up"];
@@ -48,12 +59,10 @@ fn the_first_check_that_fails_gives_the_status_and_all_are_run() {
     let tree = Tree::new(&[]);
     let checks = ["--check", "exit 5", "--check", "kill -9 $$", "--check", "echo last >>log"];
     let report = tree.path("report.xml");
-    let more = ["--junit", report.to_str().unwrap(), "--json", "-q"];
-    let (status, output) = smoke(&tree, &[&UP[..], &checks, &more].concat(), SERVER);
-    assert_eq!(status, Some(5), "{output}");
+    let more = ["--junit", report.to_str().unwrap(), "-q"];
+    let (status, json, said) = json(&tree, &[&UP[..], &checks, &more].concat(), SERVER);
+    assert_eq!(status, Some(5), "{said}");
     assert_eq!(fs::read_to_string(tree.path("log")).unwrap(), "last\n");
-    let line = output.lines().find(|line| line.starts_with('{')).expect("JSON");
-    let json: Value = serde_json::from_str(line).expect("JSON");
     assert_eq!(json["passed"], false);
     assert_eq!(json["checks"][1]["status"], 128 + 9);
     assert_eq!(json["checks"][2]["status"], 0);
@@ -65,6 +74,19 @@ fn the_first_check_that_fails_gives_the_status_and_all_are_run() {
         json.as_object().unwrap().keys().chain(json["checks"][0].as_object().unwrap().keys())
     {
         assert!(documented.contains(&format!("`{name}`")), "{name} is not documented");
+    }
+}
+
+#[test]
+fn what_is_printed_is_json_and_nothing_else_whatever_is_written() {
+    let tree = Tree::new(&[]);
+    let options = [&UP[..], &["--check", "echo the check says this"]].concat();
+    let (status, json, said) = json(&tree, &options, &format!("echo more >&2; {SERVER}"));
+    assert_eq!(status, Some(0), "{said}");
+    assert_eq!(json["checks"][0]["output"][0], "the check says this");
+    let shown: Vec<&str> = said.lines().collect();
+    for line in ["the server says this", "more"] {
+        assert!(shown.contains(&line), "{said}");
     }
 }
 
@@ -92,6 +114,17 @@ fn a_program_that_ends_too_early_gives_its_status() {
     let (status, output) = smoke(&tree, &options, script);
     assert_eq!(status, Some(7), "{output}");
     assert!(output.contains("ended before all checks were done"), "{output}");
+}
+
+#[test]
+fn a_quiet_log_shows_what_a_check_wrote_only_if_it_fails() {
+    let tree = Tree::new(&[]);
+    let checks = ["--check", "echo well", "--check", "echo oh >&2; exit 5", "-q"];
+    let (status, output) = smoke(&tree, &[&UP[..], &checks].concat(), SERVER);
+    assert_eq!(status, Some(5), "{output}");
+    let quoted = output.find("| oh").expect("what the check wrote");
+    assert!(quoted < output.find("CHECK FAILED").unwrap(), "{output}");
+    assert!(!output.contains("| well"), "{output}");
 }
 
 #[test]
@@ -186,12 +219,10 @@ fn the_reports_can_be_read_whatever_was_written() {
     let tree = Tree::new(&[]);
     let odd = r#"printf '\000\001\033[31m\377\376 ]]> <&"\047 \357\277\277 \302\205\r\n'"#;
     let report = tree.path("report.xml");
-    let more = ["--check", odd, "--check", "exit 1 # <&\"", "--json", "-q", "--junit"];
+    let more = ["--check", odd, "--check", "exit 1 # <&\"", "-q", "--junit"];
     let options = [&UP[..], &more, &[report.to_str().unwrap()]].concat();
-    let (status, output) = smoke(&tree, &options, &format!("{odd}; {SERVER}"));
-    assert_eq!(status, Some(1), "{output}");
-    let line = output.lines().find(|line| line.starts_with('{')).expect("JSON");
-    let json: Value = serde_json::from_str(line).expect("JSON");
+    let (status, json, said) = json(&tree, &options, &format!("{odd}; {SERVER}"));
+    assert_eq!(status, Some(1), "{said}");
     let written = json["checks"][0]["output"][0].as_str().expect("text");
     assert!(written.contains("]]> <&\"' "), "{written:?}");
     let parse = r#"import sys, xml.etree.ElementTree as x; s = x.parse(sys.argv[1]).getroot()
