@@ -3,7 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::{CHECK, Dispatcher};
+use super::service::Service;
+use super::{CHECK, Dispatcher, Message};
 use crate::engine::{Event, Instance};
 use crate::process::signals::{self, Received, Sender};
 use crate::process::{Keyboard, STOP_TYPED};
@@ -50,6 +51,27 @@ impl Dispatcher {
             STOP_TYPED => self.stop_typed = Some(Instant::now()),
             signal if self.shared.children.is_news(signal) => self.tell(Event::Typed(signal)),
             _ => {}
+        }
+    }
+
+    /// Waits a moment, if a smoke test was cut short: the program may have ended by Ctrl-C, of which
+    /// the sentinel, who may be slower, has not told.
+    pub(super) fn hear_late(&mut self) {
+        let Some(takes) = self.shared.children.sentinel_takes() else { return };
+        if !self.services.iter().any(Service::is_smoke_cut) {
+            return;
+        }
+        let until = Instant::now() + takes;
+        let left = || until.saturating_duration_since(Instant::now());
+        while let Ok(message) = self.messages.recv_timeout(left()) {
+            if let Message::Signal(received) = message
+                && self.is_typed(received)
+                && received.signal != STOP_TYPED
+            {
+                let event = Event::Typed(received.signal);
+                let members = self.services.members.iter_mut();
+                return members.for_each(|it| it.service.abort_smoke(event, &mut self.shared));
+            }
         }
     }
 

@@ -223,6 +223,7 @@ impl Dispatcher {
             }
             self.step();
         };
+        self.hear_late();
         // Nobody asks any more, and the next stakeout may be about to start.
         // What was asked and not taken yet is not answered any more.
         drop((self.keyboard, self.messages, self.control));

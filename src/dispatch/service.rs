@@ -160,9 +160,7 @@ impl Service {
         if self.take_check(event, shared) {
             return;
         }
-        if let Event::Interrupted { .. } = event {
-            self.abort_smoke(shared);
-        }
+        self.abort_smoke(event, shared);
         self.say(event, shared);
         self.record.take(event);
         if let Event::Gone(instance) | Event::NotStarted(instance, _) = event {
@@ -217,7 +215,7 @@ impl Service {
             self.engine.deadline(),
             self.supply.deadline(),
             self.probe_deadline(),
-            self.check_deadline(),
+            self.smoke_deadline(),
             self.outputs.deadline(),
         ];
         deadlines.into_iter().flatten().min()
@@ -229,7 +227,7 @@ impl Service {
             self.tell(Event::Hung(instance), shared);
         }
         self.tick_probe(shared);
-        self.tick_check(shared);
+        self.tick_smoke(shared);
         self.tick_outputs(shared);
         let actions = self.engine.tick(Instant::now());
         self.act_all(actions, shared);

@@ -10,8 +10,8 @@ use super::board::millis;
 use super::service::Service;
 use super::service_words::failure_of;
 use super::steps::{Step, output};
-use crate::engine::{Event, Failure, Instance, Note, Request};
-use crate::ui::{Kind, Level, Line, text};
+use crate::engine::{Event, Exit, Failure, Instance, Note, Request};
+use crate::ui::{Kind, Level, Line, program, text};
 
 /// What is to be checked.
 #[derive(Clone, Debug)]
@@ -70,6 +70,8 @@ pub(super) struct Smoke {
     verdict: Option<Failure>,
     /// Whether no further check is begun.
     is_over: bool,
+    /// The signal that was typed, and when the program is stopped if it did not end by it.
+    typed: Option<(i32, Instant)>,
 }
 
 impl Smoke {
@@ -80,6 +82,7 @@ impl Smoke {
             current: None,
             verdict: None,
             is_over: false,
+            typed: None,
         }
     }
 
@@ -234,30 +237,54 @@ impl Service {
         self.next_check(shared);
     }
 
-    /// When the check that runs has taken too long.
-    pub(super) fn check_deadline(&self) -> Option<Instant> {
+    /// When the check that runs has taken too long, or a program has that was to end by Ctrl-C.
+    pub(super) fn smoke_deadline(&self) -> Option<Instant> {
         let smoke = self.smoke.as_ref()?;
-        let (_, begun) = smoke.current.filter(|_| smoke.verdict.is_none())?;
-        Some(begun + smoke.checks.timeout)
+        let begun = smoke.current.filter(|_| smoke.verdict.is_none()).map(|(_, begun)| begun);
+        let late = begun.map(|begun| begun + smoke.checks.timeout);
+        late.into_iter().chain(smoke.typed.map(|(_, until)| until)).min()
     }
 
-    /// Ends the check that runs, if it has taken too long.
-    pub(super) fn tick_check(&mut self, shared: &mut Shared) {
-        let is_late = self.check_deadline().is_some_and(|deadline| deadline <= Instant::now());
-        if let (true, Some(smoke)) = (is_late, &mut self.smoke)
-            && let Some((instance, _)) = smoke.current
+    /// Ends what has taken too long.
+    pub(super) fn tick_smoke(&mut self, shared: &mut Shared) {
+        let now = Instant::now();
+        let Some(smoke) = &mut self.smoke else { return };
+        if let Some((instance, begun)) = smoke.current
+            && smoke.verdict.is_none()
+            && begun + smoke.checks.timeout <= now
         {
             smoke.verdict = Some(Failure::Hung);
             shared.children.kill(instance);
         }
+        if let Some((signal, _)) = smoke.typed.take_if(|(_, until)| *until <= now) {
+            let stop = self.spec.policy.stop_signal;
+            self.tell(Event::Interrupted { signal, stop }, shared);
+        }
     }
 
-    /// It is over before its time.
-    pub(super) fn abort_smoke(&mut self, shared: &mut Shared) {
+    /// Whether the program has ended before a smoke test was over, and nothing says why.
+    pub(super) fn is_smoke_cut(&self) -> bool {
+        self.smoke.as_ref().is_some_and(|smoke| !smoke.is_over)
+    }
+
+    /// Takes note of what ends a smoke test before its time.
+    pub(super) fn abort_smoke(&mut self, event: Event, shared: &mut Shared) {
         let Some(smoke) = &mut self.smoke else { return };
+        let (status, failure) = match event {
+            Event::Interrupted { signal, .. } | Event::Typed(signal) => {
+                let signal = Exit::Signal(signal);
+                (signal.status(), format!("it was ended by {}", program::exit(signal)))
+            }
+            // With the status that the program ends with then.
+            Event::Requested(Request::Stop) => (0, "it was ended from outside".into()),
+            _ => return,
+        };
         if !std::mem::replace(&mut smoke.is_over, true) {
-            // With the status of whatever ended it.
-            smoke.fail(0, "it was ended from outside");
+            smoke.fail(status, &failure);
+            // The program has got it as well, and may end by it in its own way.
+            if let Event::Typed(signal) = event {
+                smoke.typed = Some((signal, Instant::now() + self.spec.policy.stop_timeout));
+            }
         }
         if let Some((instance, _)) = smoke.current {
             shared.children.kill(instance);

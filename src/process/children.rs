@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::iter;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, getpid, kill_process_group, set_child_subreaper};
 
@@ -166,6 +167,11 @@ impl Children {
     /// Whether this process is our sentinel: what it sends was typed at the terminal.
     pub fn is_sentinel(&self, pid: Pid) -> bool {
         self.foreground.sentinel() == Some(pid)
+    }
+
+    /// How long what was typed may take to be told of, where something can be typed.
+    pub fn sentinel_takes(&self) -> Option<Duration> {
+        self.foreground.sentinel_takes()
     }
 
     /// Whether what the sentinel tells was not yet told of. To be called once for each telling.

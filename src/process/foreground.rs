@@ -108,6 +108,11 @@ impl Foreground {
         self.sentinel.as_ref().map(Sentinel::pid)
     }
 
+    /// How long what was typed may take to be told of, where something can be typed.
+    pub(super) fn sentinel_takes(&self) -> Option<Duration> {
+        self.sentinel.as_ref().map(|_| SENTINEL_TAKES)
+    }
+
     /// Whether what the sentinel tells was not yet told of. To be called once for each telling.
     pub(super) fn is_news(&mut self, signal: i32) -> bool {
         self.typed = Some(Instant::now());

@@ -161,6 +161,36 @@ fn a_signal_ends_it_with_all_that_it_has_started() {
 }
 
 #[test]
+fn the_status_is_that_of_a_signal_whatever_the_program_makes_of_it() {
+    // As servers do that end in order, and as one that does not hear it.
+    for trap in ["exit 0", ""] {
+        let tree = Tree::new(&[]);
+        let script = format!("trap '{trap}' INT TERM; : >up; while :; do sleep 0.05; done");
+        let mut command = tree.stakeout();
+        command.env("STAKEOUT_STOP_TIMEOUT", "200ms").args(["smoke", "--control", "off"]);
+        command.args([
+            "--ready",
+            "exec:test -e up",
+            "--check",
+            "echo checking $((6 * 7)); exec sleep 1000",
+        ]);
+        command.args(["--", "sh", "-c", &script]);
+        let (mut session, mut keyboard) = Session::at_terminal(&command);
+        session.wait_for("checking 42");
+        keyboard.type_in("\x03");
+        assert_eq!(session.wait().code(), Some(128 + 2), "{}", session.output());
+        assert!(
+            session.output().contains("FAILED: it was ended by SIGINT"),
+            "{}",
+            session.output()
+        );
+        let (mut session, _keyboard) = Session::at_terminal(&command);
+        session.wait_for("checking 42");
+        assert_eq!(session.terminate().code(), Some(128 + 15), "{}", session.output());
+    }
+}
+
+#[test]
 fn a_build_comes_first_and_its_failure_is_told() {
     let tree = Tree::new(&[]);
     let mut command = tree.stakeout();
