@@ -109,6 +109,9 @@ pub struct Program {
     pub last_exit: Option<String>,
     /// What it says of itself (STATUS= of sd_notify(3)).
     pub says: Option<String>,
+    /// While it is not ready: why, as the probe saw it last.
+    #[serde(default)]
+    pub lacks: Option<String>,
 }
 
 /// Starts but the first, by what led to them.

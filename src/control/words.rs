@@ -65,7 +65,9 @@ impl Service {
             let last = program.last_exit.as_ref().map(|exit| format!("last exit {exit}"));
             let says =
                 program.says.as_ref().map(|says| format!("it says   {}", says.escape_debug()));
-            lines.extend(last.into_iter().chain(retry).chain(says));
+            let lacks =
+                program.lacks.as_ref().map(|lacks| format!("not ready {}", lacks.escape_debug()));
+            lines.extend(last.into_iter().chain(retry).chain(says).chain(lacks));
         }
         if let Some(build) = &self.build {
             let how = match &build.failure {

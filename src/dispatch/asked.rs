@@ -138,6 +138,7 @@ impl Service {
             restarts: self.record.restarts,
             last_exit: self.record.last_exit.clone(),
             says: self.status.clone(),
+            lacks: self.lacks().filter(|_| self.engine.phase() == Phase::Starting),
         }
     }
 }

@@ -8,13 +8,15 @@ use std::time::{Duration, Instant};
 use regex::bytes::Regex;
 
 use super::service::Service;
+use super::service_words::failure_of;
+use super::spec::Spec;
 use super::{Message, Shared};
-use crate::engine::{Event, Exit, Instance};
+use crate::engine::{Event, Exit, Failure, Instance};
 use crate::process::Given;
-use crate::ready::{self, Probe, Watch};
+use crate::ready::{self, Probe, Seen, Watch};
 use crate::ui::{Kind, Line, Lines, Prefix, Screen};
 
-/// How long to wait between two attempts of a command.
+/// How long to wait between two attempts of a command, at first.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// The probe of the instance that was started last.
@@ -27,6 +29,25 @@ pub(super) struct Probing {
     /// The command that runs now, as an instance of its own, and when the next one does.
     command: Option<Instance>,
     next: Option<Instant>,
+    began: Instant,
+    /// Why it is not ready.
+    seen: Seen,
+}
+
+impl Probing {
+    /// The command has failed.
+    fn saw(&self, spec: &Spec, failure: Failure) {
+        if let (Some(Probe::Exec(command)), Some(program)) = (&spec.ready, &spec.probe) {
+            self.seen.put(failure_of(command, program, failure));
+        }
+    }
+
+    /// Tries the command again after a while.
+    fn retry(&mut self) {
+        let now = Instant::now();
+        self.command = None;
+        self.next = Some(now + ready::pause(now - self.began).max(PAUSE));
+    }
 }
 
 impl Service {
@@ -76,10 +97,11 @@ impl Service {
             self.end_probe(of, shared);
         }
         let Some(probe) = &self.spec.ready else { return };
+        let seen = Seen::default();
         let watch = probe.asks_an_address().then(|| {
             let sender = shared.sender.clone();
             let report = move || _ = sender.send(Message::Ready(instance));
-            ready::watch(probe.clone(), report)
+            ready::watch(probe.clone(), seen.clone(), report)
         });
         let _watch = match watch.transpose() {
             Ok(watch) => watch,
@@ -90,7 +112,14 @@ impl Service {
             }
         };
         let next = matches!(probe, Probe::Exec(_)).then(Instant::now);
-        self.probing = Some(Probing { of: instance, _watch, command: None, next });
+        let began = Instant::now();
+        self.probing = Some(Probing { of: instance, _watch, command: None, next, began, seen });
+    }
+
+    /// Why what was started last is not ready, as far as that is known.
+    pub(super) fn lacks(&self) -> Option<String> {
+        let (probing, probe) = (self.probing.as_ref()?, self.spec.ready.as_ref()?);
+        Some(probing.seen.last().unwrap_or_else(|| probe.lacks()))
     }
 
     /// Nothing is to be found out of this instance any more.
@@ -117,7 +146,7 @@ impl Service {
         let Some(probing) = &mut self.probing else { return };
         match silent().and_then(|given| shared.children.start(command, program, given)) {
             Ok(_) => probing.command = Some(command),
-            Err(_) => probing.next = Some(Instant::now() + PAUSE),
+            Err(_) => probing.retry(),
         }
     }
 
@@ -146,15 +175,15 @@ impl Service {
                 self.probing = None;
                 self.tell(Event::Ready(of), shared);
             }
-            Event::Exited(..) => {
+            Event::Exited(_, exit) => {
                 // What it has left behind.
                 shared.children.kill(instance);
-                probing.command = None;
-                probing.next = Some(Instant::now() + PAUSE);
+                probing.saw(&self.spec, Failure::Exit(exit));
+                probing.retry();
             }
-            Event::NotStarted(..) => {
-                probing.command = None;
-                probing.next = Some(Instant::now() + PAUSE);
+            Event::NotStarted(_, why) => {
+                probing.saw(&self.spec, Failure::NotStarted(why));
+                probing.retry();
             }
             _ => {}
         }

@@ -152,13 +152,16 @@ impl Service {
             Note::Ready { took, .. } => self
                 .since_change(Kind::Ready, format!("ready after {}", text::duration(took)))
                 .with_ms("took_ms", took),
-            Note::NotReady { .. } if self.smoke.is_some() => {
-                Line::problem(Kind::NotReady, "NOT READY in time (--timeout)")
+            Note::NotReady { .. } => {
+                let lacks = self.lacks().unwrap_or_default();
+                let line = match self.smoke {
+                    Some(_) => format!("NOT READY in time (--timeout): {lacks}"),
+                    None => format!(
+                        "the program is not ready in time (--ready-timeout), and goes on: {lacks}"
+                    ),
+                };
+                Line::problem(Kind::NotReady, line).with("reason", lacks)
             }
-            Note::NotReady { .. } => Line::problem(
-                Kind::NotReady,
-                "the program is not ready in time (--ready-timeout); it goes on",
-            ),
             Note::Hung { .. } => Line::problem(
                 Kind::Hung,
                 "the program's watchdog was not heard in time: stopping it",
@@ -169,12 +172,11 @@ impl Service {
                 self.since_change(Kind::HandedOver, line).with_ms("took_ms", took)
             }
             Note::HandoverFailed { failure, .. } => {
-                let how = match &self.spec.program {
-                    Some(program) => {
-                        failure_of(&text::command(&self.spec.command), program, failure)
-                    }
-                    None => return,
-                };
+                let Some(program) = &self.spec.program else { return };
+                let mut how = failure_of(&text::command(&self.spec.command), program, failure);
+                if let (Failure::NotReady, Some(lacks)) = (failure, self.lacks()) {
+                    how = format!("{how}: {lacks}");
+                }
                 let line = format!("HANDOVER FAILED: {how}; the one before goes on");
                 self.record.trouble = Some(line.clone());
                 Line::problem(Kind::HandoverFailed, line).with("reason", how)

@@ -124,6 +124,7 @@ impl Smoke {
 impl Service {
     /// Takes note of what matters for a smoke test.
     pub(super) fn note_for_smoke(&mut self, note: Note, shared: &mut Shared) {
+        let lacks = self.lacks();
         let Some(smoke) = &mut self.smoke else { return };
         match note {
             Note::Ready { took, .. } => {
@@ -131,7 +132,11 @@ impl Service {
                 self.next_check(shared);
             }
             Note::NotReady { .. } => {
-                smoke.fail(Failure::NotReady.status(), "the program was not ready in time");
+                let failure = match lacks {
+                    Some(lacks) => format!("the program was not ready in time: {lacks}"),
+                    None => "the program was not ready in time".into(),
+                };
+                smoke.fail(Failure::NotReady.status(), &failure);
                 self.end_smoke(shared);
             }
             Note::BuildFailed { failure, .. } => {

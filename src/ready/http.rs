@@ -1,8 +1,11 @@
 //! Asking a web server whether it is well: one request, of which only the status is read.
 
+use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
+
+use crate::scan::reason;
 
 /// What to ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,8 +52,18 @@ impl Url {
     /// Asks once: whether the answer is 2xx or 3xx.
     ///
     /// # Errors
-    /// When there is no answer, or none that can be understood.
-    pub(super) fn is_well(&self) -> io::Result<bool> {
+    /// What it was instead, in words.
+    pub(super) fn ask(&self) -> Result<(), String> {
+        match self.status() {
+            Ok(Some(status)) if (200..400).contains(&status) => Ok(()),
+            Ok(Some(status)) => Err(format!("{self} answered {status}")),
+            Ok(None) => Err(format!("{self} answered, but not in HTTP")),
+            Err(error) => Err(format!("{self}: {}", why(&error))),
+        }
+    }
+
+    /// The status of an answer, if that is one.
+    fn status(&self) -> io::Result<Option<u16>> {
         let mut stream = connect(&self.address)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
@@ -60,11 +73,30 @@ impl Url {
              Connection: close\r\n\r\n"
         );
         stream.write_all(request.as_bytes())?;
-        let mut line = String::new();
-        BufReader::new(stream.take(LONGEST)).read_line(&mut line)?;
+        let mut line = Vec::new();
+        if BufReader::new(stream.take(LONGEST)).read_until(b'\n', &mut line)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let line = String::from_utf8_lossy(&line);
         let status = line.strip_prefix("HTTP/").and_then(|rest| rest.split(' ').nth(1));
-        let status = status.and_then(|status| status.trim().parse::<u16>().ok());
-        status.map(|status| (200..400).contains(&status)).ok_or(io::ErrorKind::InvalidData.into())
+        Ok(status.and_then(|status| status.trim().parse().ok()))
+    }
+}
+
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "http://{}{}", self.host, self.target)
+    }
+}
+
+/// Why there was no answer.
+pub(super) fn why(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+            format!("no answer within {}s", PATIENCE.as_secs())
+        }
+        io::ErrorKind::UnexpectedEof => "it hung up without an answer".into(),
+        _ => reason(error),
     }
 }
 
@@ -102,21 +134,30 @@ mod tests {
 
     #[test]
     fn two_and_three_hundreds_are_well() {
-        let answers = ["200 OK", "302 Found", "404 Not Found", "500 Oops", "nonsense"];
+        let answers = ["200 OK", "302 Found", "404 Not Found", "500 Oops", "nonsense", ""];
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let text = format!("http://{}/x", listener.local_addr().unwrap());
         let serve = thread::spawn(move || {
             for answer in answers {
                 let (mut stream, _) = listener.accept().unwrap();
                 let mut request = [0; 1024];
                 assert!(stream.read(&mut request).unwrap() > 0);
-                write!(stream, "HTTP/1.1 {answer}\r\n\r\n").unwrap();
+                match answer {
+                    "" => {}
+                    "nonsense" => write!(stream, "{answer}\r\n").unwrap(),
+                    answer => write!(stream, "HTTP/1.1 {answer}\r\n\r\n").unwrap(),
+                }
             }
         });
-        let url = Url::parse(&url).unwrap();
-        let well: Vec<_> = answers.iter().map(|_| url.is_well().ok()).collect();
-        assert_eq!(well, [Some(true), Some(true), Some(false), Some(false), None]);
+        let url = Url::parse(&text).unwrap();
+        let seen: Vec<_> = answers.iter().map(|_| url.ask().err()).collect();
+        let why = |what: &str| Some(format!("{text}{what}"));
+        let [missing, oops] = [why(" answered 404"), why(" answered 500")];
+        let [odd, hung_up] =
+            [why(" answered, but not in HTTP"), why(": it hung up without an answer")];
+        assert_eq!(seen, [None, None, missing, oops, odd, hung_up]);
         serve.join().unwrap();
-        assert!(url.is_well().is_err(), "nobody listens any more");
+        // Nobody listens any more.
+        assert_eq!(url.ask().err(), why(": Connection refused"));
     }
 }

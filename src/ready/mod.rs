@@ -4,7 +4,9 @@ mod http;
 mod probe;
 mod tail;
 mod tee;
+mod watch;
 
-pub use probe::{Probe, Watch, watch};
+pub use probe::Probe;
 pub use tail::Tail;
 pub use tee::tee;
+pub use watch::{Seen, Watch, pause, watch};

@@ -1,13 +1,8 @@
 //! A probe: what says that a program is ready.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-use std::{io, thread};
-
 use regex::Regex;
 
-use super::http::{Url, connect};
+use super::http::{Url, connect, why};
 
 /// How it is found out.
 #[derive(Clone, Debug)]
@@ -27,19 +22,6 @@ pub enum Probe {
 /// Where to send a request.
 #[derive(Clone, Debug)]
 pub struct Http(Url);
-
-/// How long to wait between two attempts.
-const PAUSE: Duration = Duration::from_millis(50);
-
-/// A probe that goes on until this is dropped.
-#[derive(Debug)]
-pub struct Watch(Arc<AtomicBool>);
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
 
 impl Probe {
     /// Reads `tcp:[HOST:]PORT`, `http://…`, `exec:CMD`, `log:REGEX` or `notify`.
@@ -80,11 +62,36 @@ impl Probe {
     }
 
     /// Asks once, for the probes that ask.
-    fn is_ready(&self) -> bool {
+    ///
+    /// # Errors
+    /// What there was instead of readiness, in words.
+    pub(super) fn ask(&self) -> Result<(), String> {
         match self {
-            Probe::Tcp(addresses) => addresses.iter().any(|address| connect(address).is_ok()),
-            Probe::Http(http) => http.0.is_well().unwrap_or(false),
-            Probe::Exec(_) | Probe::Log(_) | Probe::Notify => false,
+            Probe::Tcp(addresses) => {
+                let mut first = None;
+                for address in addresses {
+                    match connect(address) {
+                        Ok(_) => return Ok(()),
+                        Err(error) => {
+                            first.get_or_insert_with(|| format!("tcp:{address}: {}", why(&error)));
+                        }
+                    }
+                }
+                Err(first.unwrap_or_else(|| self.lacks()))
+            }
+            Probe::Http(http) => http.0.ask(),
+            Probe::Exec(_) | Probe::Log(_) | Probe::Notify => Err(self.lacks()),
+        }
+    }
+
+    /// What is missing, as long as nothing else was seen.
+    pub fn lacks(&self) -> String {
+        match self {
+            Probe::Tcp(addresses) => format!("tcp:{}: no answer yet", addresses.join(", ")),
+            Probe::Http(http) => format!("{}: no answer yet", http.0),
+            Probe::Exec(command) => format!("{command} has not ended yet"),
+            Probe::Log(regex) => format!("none of its lines matches {regex}"),
+            Probe::Notify => "it has not sent READY=1".into(),
         }
     }
 }
@@ -100,33 +107,8 @@ fn tcp(text: &str) -> Option<Probe> {
     }))
 }
 
-/// Asks again and again, from a thread of its own, and calls `report` when the answer is yes. Only
-/// for [`Probe::Tcp`] and [`Probe::Http`].
-///
-/// # Errors
-/// When the thread cannot be made.
-pub fn watch(probe: Probe, report: impl FnOnce() + Send + 'static) -> io::Result<Watch> {
-    let is_over = Arc::new(AtomicBool::new(false));
-    let watch = Watch(Arc::clone(&is_over));
-    thread::Builder::new().name("ready".into()).spawn(move || {
-        while !is_over.load(Ordering::Relaxed) {
-            if probe.is_ready() {
-                if !is_over.load(Ordering::Relaxed) {
-                    report();
-                }
-                return;
-            }
-            thread::sleep(PAUSE);
-        }
-    })?;
-    Ok(watch)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
-    use std::sync::mpsc;
-
     use super::*;
 
     #[test]
@@ -159,17 +141,5 @@ mod tests {
         ] {
             assert!(Probe::parse(text).is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn it_is_ready_once_somebody_listens() {
-        // A port that is free, until we listen there ourselves.
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let (sender, reports) = mpsc::channel();
-        let probe = Probe::Tcp(vec![address.to_string()]);
-        let _watch = watch(probe, move || sender.send(()).unwrap()).unwrap();
-        assert!(reports.try_recv().is_err());
-        let _listener = TcpListener::bind(address).unwrap();
-        reports.recv_timeout(Duration::from_secs(60)).unwrap();
     }
 }

@@ -65,12 +65,17 @@ fn a_health_check_tells_ready_from_not_ready_from_not_there() {
     session.wait_for("runs 42 as");
     let (code, text) = ask(&tree, &place, &["status", "--check"]);
     assert_eq!((code, text.as_str()), (Some(1), "starting (generation 0)\n"));
+    let lacks = format!("test -e {} ended with status 1", flag.display());
+    eventually("that it is said", || status(&tree, &place)["program"]["lacks"] == *lacks);
+    let (_, text) = ask(&tree, &place, &["status"]);
+    assert!(text.contains(&format!("\nnot ready {lacks}\n")), "{text}");
     let wait = ["status", "--wait", "ready", "--timeout", "50ms"];
     assert_eq!(ask(&tree, &place, &wait).0, Some(124));
     place.write("flag", "");
     let (code, text) = ask(&tree, &place, &["status", "--wait", "ready", "--timeout", "60s"]);
     assert_eq!(code, Some(0), "{text}");
     assert_eq!(ask(&tree, &place, &["status", "--check"]).0, Some(0));
+    assert_eq!(status(&tree, &place)["program"]["lacks"], Value::Null);
     session.terminate();
     assert_eq!(ask(&tree, &place, &["status", "--check"]).0, Some(2));
     assert!(!socket(&place).exists());

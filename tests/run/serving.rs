@@ -1,5 +1,6 @@
 //! Servers: sockets that outlive them, readiness, handovers, and what one leaves for the next.
 
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread;
 
@@ -99,7 +100,10 @@ fn the_old_one_stays_if_the_new_one_fails_or_is_not_ready_in_time() {
     session.wait_for("serves one");
     // The first instance, too, has to be ready before it can be followed.
     session.wait_for("ready after");
-    for (text, why) in [("fails", "ended with status 3"), ("hangs", "was not ready in time")] {
+    for (text, why) in [
+        ("fails", "ended with status 3"),
+        ("hangs", "in time (--ready-timeout): it has not sent READY=1"),
+    ] {
         tree.write("a", text);
         let line = session.wait_for("HANDOVER FAILED");
         assert!(line.contains(why), "{line}");
@@ -237,5 +241,37 @@ fn what_cannot_work_is_refused_before_anything_starts() {
         assert_eq!(session.wait().code(), Some(2), "{options:?}: {}", session.output());
         // One sentence that says what is accepted.
         assert_eq!(session.seen("panicked") + session.seen("starting"), 0, "{}", session.output());
+    }
+}
+
+#[test]
+fn what_is_not_ready_in_time_is_told_with_what_was_seen_last() {
+    let tree = Tree::new(&[]);
+    // It answers whatever is asked for.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let there = format!("http://{}/x", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let mut stream = stream;
+            _ = stream.read(&mut [0; 1024]);
+            _ = stream.write_all(b"HTTP/1.1 404 Not Found\r\n\r\n");
+        }
+    });
+    let cases = [
+        (there.clone(), format!("{there} answered 404")),
+        ("tcp:1".into(), "tcp:127.0.0.1:1: Connection refused".into()),
+        ("exec:exit 7".into(), "exit 7 ended with status 7".into()),
+        ("exec:sleep 1000".into(), "sleep 1000 has not ended yet".into()),
+        ("log:up on \\d+".into(), "none of its lines matches up on \\d+".into()),
+        ("notify".into(), "it has not sent READY=1".into()),
+    ];
+    let start = |(ready, seen): (String, String)| {
+        let options = ["--control", "off", "--ready", &ready, "--ready-timeout", "3s"];
+        (tree.run(&options, "exec sleep 1000"), seen)
+    };
+    let sessions: Vec<_> = cases.into_iter().map(start).collect();
+    for (mut session, seen) in sessions {
+        let line = session.wait_for("not ready in time");
+        assert!(line.ends_with(&format!("(--ready-timeout), and goes on: {seen}")), "{line}");
     }
 }

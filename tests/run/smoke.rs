@@ -96,7 +96,9 @@ fn a_program_that_never_gets_ready_is_given_up() {
     let options = ["--ready", "exec:false", "--timeout", "200ms", "--check", "echo no >>log"];
     let (status, output) = smoke(&tree, &options, SERVER);
     assert_eq!(status, Some(124), "{output}");
-    assert!(output.contains("not ready in time"), "{output}");
+    assert!(output.contains("NOT READY in time (--timeout): false ended with"), "{output}");
+    let last = "FAILED: the program was not ready in time: false ended with status 1";
+    assert!(output.contains(last), "{output}");
     // So that one sees why.
     assert!(output.contains("  the server says this"), "{output}");
     assert!(!tree.path("log").exists());
