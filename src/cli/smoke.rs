@@ -143,7 +143,8 @@ fn summary(report: &SmokeReport) -> String {
         Some(failure) => {
             line(&format!("smoke test FAILED: {failure}"));
             if !report.output.is_empty() {
-                line("the program wrote last:");
+                let whose = if report.is_of_build { "the build" } else { "the program" };
+                line(&format!("{whose} wrote last:"));
                 report.output.iter().for_each(|written| line(&format!("  {written}")));
             }
         }
@@ -157,7 +158,7 @@ fn junit(report: &SmokeReport) -> String {
         command: "the program becomes ready".into(),
         status: 0,
         failure: report.ready_ms.is_none().then(|| report.failure.clone().unwrap_or_default()),
-        took_ms: report.ready_ms.unwrap_or_default(),
+        took_ms: report.ready_ms.unwrap_or(report.gave_up_ms),
         output: report.output.clone(),
     };
     let is_cut = report.ready_ms.is_some() && report.failure.is_some();
@@ -175,8 +176,9 @@ fn junit(report: &SmokeReport) -> String {
     // Writing to a string does not fail.
     _ = writeln!(
         xml,
-        "<testsuite name=\"stakeout smoke\" tests=\"{}\" failures=\"{failed}\">",
-        cases.len()
+        "<testsuite name=\"stakeout smoke\" tests=\"{}\" failures=\"{failed}\" skipped=\"{}\">",
+        cases.len() + report.skipped.len(),
+        report.skipped.len(),
     );
     for Check { command, failure, took_ms, output, .. } in cases {
         let seconds = *took_ms as f64 / 1000.0;
@@ -188,6 +190,9 @@ fn junit(report: &SmokeReport) -> String {
             _ = write!(xml, "<system-out>{}</system-out>", escape(&output.join("\n")));
         }
         xml.push_str("</testcase>\n");
+    }
+    for command in &report.skipped {
+        _ = writeln!(xml, "  <testcase name=\"{}\"><skipped/></testcase>", escape(command));
     }
     xml.push_str("</testsuite>\n");
     xml

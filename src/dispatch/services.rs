@@ -354,7 +354,8 @@ impl Services {
     pub(super) fn smoke_report(&mut self, status: i32) -> Option<smoke::Report> {
         self.members.iter_mut().find_map(|Member { service, .. }| {
             let output = service.tail.as_ref().map(Tail::lines).unwrap_or_default();
-            Some(service.smoke.take()?.report(status, output))
+            let begun = service.started.or(service.build_began);
+            Some(service.smoke.take()?.report(status, begun, output))
         })
     }
 }

@@ -11,6 +11,7 @@ use super::service::Service;
 use super::service_words::failure_of;
 use super::steps::{Step, output};
 use crate::engine::{Event, Exit, Failure, Instance, Note, Request};
+use crate::ready::KEPT;
 use crate::ui::{Kind, Level, Line, program, text};
 
 /// What is to be checked.
@@ -37,8 +38,17 @@ pub struct Report {
     pub ready_ms: Option<u64>,
     /// The checks that came to an end, in their order.
     pub checks: Vec<Check>,
-    /// The last lines that the program wrote.
+    /// The last lines that the program wrote, or the step of the build that failed.
     pub output: Vec<String>,
+    /// Whether they are of the build.
+    #[serde(skip)]
+    pub is_of_build: bool,
+    /// From the start until the first thing went wrong, or until the end, in milliseconds.
+    #[serde(skip)]
+    pub gave_up_ms: u64,
+    /// The checks that did not come to an end.
+    #[serde(skip)]
+    pub skipped: Vec<String>,
 }
 
 /// A check that came to an end.
@@ -70,6 +80,8 @@ pub(super) struct Smoke {
     verdict: Option<Failure>,
     /// Whether no further check is begun.
     is_over: bool,
+    /// When the first thing went wrong.
+    failed: Option<Instant>,
     /// The signal that was typed, and when the program is stopped if it did not end by it.
     typed: Option<(i32, Instant)>,
 }
@@ -82,14 +94,19 @@ impl Smoke {
             current: None,
             verdict: None,
             is_over: false,
+            failed: None,
             typed: None,
         }
     }
 
-    /// What came of it, when stakeout ends with this status.
-    pub(super) fn report(self, status: i32, output: Vec<String>) -> Report {
+    /// What came of it, when stakeout ends with this status; `begun` is when the build or the program
+    /// was started, and `output` what it wrote last.
+    pub(super) fn report(self, status: i32, begun: Option<Instant>, output: Vec<String>) -> Report {
         let mut report = self.report;
-        let is_complete = report.checks.len() == self.checks.steps.len();
+        let done = report.checks.len();
+        report.skipped =
+            self.checks.steps.into_iter().skip(done).map(|step| step.command).collect();
+        let is_complete = report.skipped.is_empty();
         report.passed = is_complete && report.failure.is_none();
         report.status = match (report.passed, report.status, status) {
             (true, ..) => 0,
@@ -104,7 +121,11 @@ impl Smoke {
                 Some(_) => "the program ended before all checks were done".into(),
             });
         }
-        report.output = output;
+        let end = self.failed.unwrap_or_else(Instant::now);
+        report.gave_up_ms = begun.map(|begun| millis(end - begun)).unwrap_or_default();
+        if !report.is_of_build {
+            report.output = output;
+        }
         report
     }
 
@@ -115,6 +136,7 @@ impl Smoke {
 
     fn fail(&mut self, status: i32, failure: &str) {
         if self.report.failure.is_none() {
+            self.failed = Some(Instant::now());
             self.report.status = status;
             self.report.failure = Some(failure.to_owned());
         }
@@ -139,8 +161,13 @@ impl Service {
                 smoke.fail(Failure::NotReady.status(), &failure);
                 self.end_smoke(shared);
             }
-            Note::BuildFailed { failure, .. } => {
-                smoke.fail(failure.status(), "the build failed");
+            Note::BuildFailed { step, failure, .. } => {
+                let Step { command, program, .. } = &self.spec.steps[step];
+                let how = failure_of(command, program, failure);
+                smoke.fail(failure.status(), &format!("the build failed: {how}"));
+                let last = self.output.len().saturating_sub(KEPT);
+                smoke.report.output = self.output[last..].to_vec();
+                smoke.report.is_of_build = true;
                 self.end_smoke(shared);
             }
             _ => {}

@@ -7,6 +7,6 @@ mod tee;
 mod watch;
 
 pub use probe::Probe;
-pub use tail::Tail;
+pub use tail::{KEPT, Tail};
 pub use tee::tee;
 pub use watch::{Seen, Watch, pause, watch};

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// So many of the last lines are kept.
-const KEPT: usize = 50;
+pub const KEPT: usize = 50;
 
 /// The last lines that a program wrote, whichever instance of it.
 #[derive(Clone, Debug, Default)]

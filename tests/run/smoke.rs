@@ -93,7 +93,9 @@ fn what_is_printed_is_json_and_nothing_else_whatever_is_written() {
 #[test]
 fn a_program_that_never_gets_ready_is_given_up() {
     let tree = Tree::new(&[]);
-    let options = ["--ready", "exec:false", "--timeout", "200ms", "--check", "echo no >>log"];
+    let report = tree.path("report.xml");
+    let options = ["--ready", "exec:false", "--timeout", "1s", "--check", "echo no >>log"];
+    let options = [&options[..], &["--junit", report.to_str().unwrap()]].concat();
     let (status, output) = smoke(&tree, &options, SERVER);
     assert_eq!(status, Some(124), "{output}");
     assert!(output.contains("NOT READY in time (--timeout): false ended with"), "{output}");
@@ -102,6 +104,11 @@ fn a_program_that_never_gets_ready_is_given_up() {
     // So that one sees why.
     assert!(output.contains("  the server says this"), "{output}");
     assert!(!tree.path("log").exists());
+    let xml = fs::read_to_string(report).unwrap();
+    assert!(xml.contains("tests=\"2\" failures=\"1\" skipped=\"1\""), "{xml}");
+    assert!(xml.contains("<testcase name=\"echo no &gt;&gt;log\"><skipped/>"), "{xml}");
+    let took = xml.split("becomes ready\" time=\"").nth(1).unwrap().split('"').next().unwrap();
+    assert!(took.parse::<f64>().unwrap() >= 0.5, "{xml}");
 }
 
 #[test]
@@ -196,11 +203,20 @@ fn the_status_is_that_of_a_signal_whatever_the_program_makes_of_it() {
 fn a_build_comes_first_and_its_failure_is_told() {
     let tree = Tree::new(&[]);
     let mut command = tree.stakeout();
-    command.env("STAKEOUT_BUILD", "exit 3").args(["smoke", "--control", "off"]).args(UP);
+    const BUILD: &str = "echo no rule; exit 3";
+    command.env("STAKEOUT_BUILD", BUILD).args(["smoke", "--control", "off"]).args(UP);
     command.args(["--check", "true", "--", "sleep", "1000"]);
     let mut session = Session::start(command);
     assert_eq!(session.wait().code(), Some(3), "{}", session.output());
-    assert!(session.output().contains("smoke test FAILED: the build failed"));
+    let said = "FAILED: the build failed: echo no rule; exit 3 ended with status 3\n\
+                the build wrote last:\n  no rule";
+    assert!(session.output().contains(said), "{}", session.output());
+    let mut command = tree.stakeout();
+    command.env("STAKEOUT_BUILD", BUILD).args(["smoke", "--control", "off", "--json"]).args(UP);
+    let output = command.args(["--check", "true", "--", "true"]).output().unwrap();
+    let json: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(json["failure"], "the build failed: echo no rule; exit 3 ended with status 3");
+    assert_eq!(json["output"], serde_json::json!(["no rule"]));
 }
 
 #[test]
