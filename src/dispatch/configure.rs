@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::first_look::FirstLook;
 use super::rules::Rule;
 use super::spec::Spec;
 use super::{Board, Dispatcher, Message};
@@ -96,6 +97,8 @@ impl Dispatcher {
         let sender = self.shared.sender.clone();
         // Later, programs run, and what they write would mix with it.
         let progress = self.watcher.is_none().then(|| self.show_looking(&scanner));
+        let is_shown = progress.as_ref().is_some_and(Progress::is_shown);
+        let first_look = (!is_shown).then(|| FirstLook::new(number, &scanner, Instant::now()));
         let send = move |report| {
             let is_first = matches!(report, Report::First { .. } | Report::Unwatchable { .. });
             if let (Some(progress), true) = (&progress, is_first) {
@@ -104,6 +107,7 @@ impl Dispatcher {
             sender.send(Message::Report(number, report)).is_ok()
         };
         let watching = watch(scanner, timing, send)?;
+        self.first_look = first_look;
         let watcher = Watcher { number, timing, roots, watching };
         match self.watcher {
             None => self.take_watcher(watcher),
@@ -127,6 +131,7 @@ impl Dispatcher {
 
     /// Takes what a watcher says.
     pub(super) fn take_report_of(&mut self, number: u64, report: Report) {
+        self.first_look.take_if(|look| look.ends_with(number, &report));
         if self.watcher.as_ref().is_some_and(|watcher| watcher.number == number) {
             return self.take_report(report);
         }

@@ -23,6 +23,7 @@ mod asked;
 mod board;
 mod changes;
 mod configure;
+mod first_look;
 mod jobs;
 mod keys;
 mod member;
@@ -45,6 +46,7 @@ mod words;
 use board::Board;
 use configure::Watcher;
 pub use configure::{Configuration, Follow, Shown};
+use first_look::FirstLook;
 use record::Noticed;
 pub use rules::{Effect, Rule};
 use services::Services;
@@ -118,6 +120,8 @@ pub struct Dispatcher {
     next_watcher: Option<Watcher>,
     /// How many there were.
     watchers: u64,
+    /// What the last of them does at first, if it goes on and is not shown.
+    first_look: Option<FirstLook>,
     clear: bool,
     services: Services,
     shared: Shared,
@@ -186,6 +190,7 @@ impl Dispatcher {
             watcher: None,
             next_watcher: None,
             watchers: 0,
+            first_look: None,
             clear: shown.clear,
             services,
             shared: Shared { children, log, sender, wants_look: false },
@@ -271,6 +276,7 @@ impl Dispatcher {
             None => {}
         }
         self.services.tick(&mut self.shared);
+        self.tick_first_look();
         if let Some(stage) = &mut self.stage {
             stage.show(&self.services);
         }
@@ -285,7 +291,8 @@ impl Dispatcher {
         let deadline = self.services.deadline();
         let is_watchful = self.services.is_stopping() || self.stop_typed.is_some();
         let check = is_watchful.then(|| Instant::now() + CHECK);
-        let Some(until) = deadline.into_iter().chain(check).min() else {
+        let told = self.first_look.as_ref().map(|look| look.due);
+        let Some(until) = deadline.into_iter().chain(check).chain(told).min() else {
             return Some(self.messages.recv().expect("a sender is kept in self"));
         };
         match self.messages.recv_timeout(until.saturating_duration_since(Instant::now())) {

@@ -8,7 +8,7 @@ use crate::process::signals;
 use crate::scan::Trouble;
 use crate::tree::Change;
 use crate::ui::{Kind, Level, Line, as_json, describe, text};
-use crate::watch::{Interval, Mode, READING_PATIENCE, Report, SAFETY_NET, Timing, TrustVerdict};
+use crate::watch::{Interval, Mode, Report, SAFETY_NET, TELL_AFTER, Timing, TrustVerdict};
 
 impl Dispatcher {
     /// The line for what the watcher says, if it deserves one.
@@ -32,7 +32,7 @@ impl Dispatcher {
             Report::Baseline { took } => {
                 let line = format!("all files were read once, in {}", text::duration(*took));
                 // If reading was told of, so is its end.
-                let level = if *took < READING_PATIENCE { Level::Detail } else { Level::Event };
+                let level = if *took < TELL_AFTER { Level::Detail } else { Level::Event };
                 Line::new(level, Kind::Baseline, line).with_ms("took_ms", *took)
             }
             Report::Changed { .. } => return,

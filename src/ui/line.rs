@@ -61,6 +61,8 @@ kinds! {
     Watching = "watching",
     /// How often is looked.
     Interval = "interval",
+    /// How many files the first look has found so far.
+    Looking = "looking",
     /// How many files were read so far.
     Reading = "reading",
     /// All files were read once.

@@ -40,6 +40,11 @@ impl Progress {
         Self { log: Mutex::new(log) }
     }
 
+    /// Whether it is shown, where it takes long.
+    pub fn is_shown(&self) -> bool {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     /// Takes it from the screen, and waits until it is gone. A second time does nothing.
     pub fn end(&self) {
         let log = self.log.lock().unwrap_or_else(PoisonError::into_inner).take();

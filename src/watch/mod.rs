@@ -25,7 +25,7 @@ pub use ailments::Ailments;
 pub use cadence::{Cadence, Interval};
 pub use hot::HotSet;
 pub use native::{Trial, try_events};
-pub use reading::PATIENCE as READING_PATIENCE;
+pub use reading::{EVERY as TELL_EVERY, PATIENCE as TELL_AFTER};
 pub use report::{Report, Timing};
 pub use settle::{Settle, Verdict};
 pub use silence::{Said, Silence};

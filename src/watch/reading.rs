@@ -9,7 +9,7 @@ const SHARE: u32 = 10;
 pub const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How often it is said.
-const EVERY: Duration = Duration::from_secs(10);
+pub const EVERY: Duration = Duration::from_secs(10);
 
 /// Reading the baseline, in steps, until all is read.
 #[derive(Debug)]

@@ -175,3 +175,27 @@ fn a_first_look_that_takes_long_is_shown_and_gone_before_anything_else_is() {
     let after = session.output().split("watching /").nth(1).unwrap().to_owned();
     assert!(!after.contains("\x1b[K"), "{after:?}");
 }
+
+#[test]
+fn a_first_look_that_takes_long_is_told_of_where_there_is_no_terminal() {
+    let Some(share) = Share::mount() else { return };
+    share.write("a", "one");
+    share.set(Faults { hangs: true, ..Faults::default() });
+    let elsewhere = Tree::new(&[]);
+    let start = |options: &[&str]| {
+        let mut command = elsewhere.stakeout();
+        command.args(["--control", "off"]).args(options).arg("-w").arg(share.path());
+        command.args(["--", "sh", "-c", "echo runs $((40 + 2)); exec sleep 1000"]);
+        Session::start(command)
+    };
+    let (mut people, mut quiet) = (start(&[]), start(&["-q"]));
+    let mut json = start(&["--log-format", "json"]);
+    people.wait_for("stakeout: looking at the tree: 0 files so far (");
+    let line = json.wait_for(r#""event":"looking""#);
+    assert!(line.ends_with(r#""files":0}"#), "{line}");
+    share.set(Faults::default());
+    // It began before the last of them, and would have told of it by now.
+    quiet.wait_for("runs 42");
+    assert_eq!(quiet.seen("looking"), 0, "{}", quiet.output());
+    people.wait_for("runs 42");
+}
