@@ -71,6 +71,7 @@ pub fn wait(args: &Wait) -> Result<u8, Failure> {
     let scanner = Scanner::new(plan)?;
     let progress = progress(&scanner)?;
     let _watching = watch(scanner, timing, send)?;
+    let mut is_seen = false;
     loop {
         let report = match until {
             None => reports.recv().map_err(|_| RecvTimeoutError::Disconnected),
@@ -81,6 +82,7 @@ pub fn wait(args: &Wait) -> Result<u8, Failure> {
         }
         match report {
             Ok(Report::First { entries, .. }) => {
+                is_seen = true;
                 let files = text::count(entries, "file");
                 // Who waits for this line may begin to edit.
                 _ = writeln!(io::stderr(), "stakeout: waiting for a change of {files}");
@@ -106,7 +108,15 @@ pub fn wait(args: &Wait) -> Result<u8, Failure> {
                 return Err(anyhow!("watching failed; this is a bug in stakeout").into());
             }
             Ok(_) => {}
-            Err(RecvTimeoutError::Timeout) => return Ok(TIMED_OUT),
+            Err(RecvTimeoutError::Timeout) => {
+                let timeout = text::duration(args.timeout.unwrap_or_default());
+                let what = match is_seen {
+                    true => "nothing changed",
+                    false => "the tree was not seen",
+                };
+                _ = writeln!(io::stderr(), "stakeout: {what} within {timeout} (--timeout)");
+                return Ok(TIMED_OUT);
+            }
         }
     }
 }
