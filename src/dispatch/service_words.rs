@@ -136,6 +136,8 @@ impl Service {
                 let how = failure_of(&step.command, &step.program, failure);
                 let line = match runs {
                     _ if self.spec.is_rule => format!("COMMAND FAILED after {after}: {how}"),
+                    // Which ends by it.
+                    _ if self.smoke.is_some() => format!("BUILD FAILED after {after}: {how}"),
                     true => format!("BUILD FAILED after {after}: {how}; what runs goes on"),
                     false => format!("BUILD FAILED after {after}: {how}; waiting for a change"),
                 };
