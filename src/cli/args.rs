@@ -9,9 +9,10 @@ use clap::{Parser, ValueEnum};
 
 use super::browsers::Browsers;
 use super::choice::Choice;
+use super::completions::Completions;
 use super::diff::Diff;
 use super::doctor::Doctor;
-use super::generate::Completions;
+use super::generate::Manual;
 use super::install::Install;
 use super::on_change::OnChange;
 use super::output::Output;
@@ -334,8 +335,7 @@ pub enum Subcommand {
     Logs(Logs),
     Install(Install),
     Completions(Completions),
-    /// Print the manual page, in the language of man(1)
-    Man,
+    Man(Manual),
 }
 
 /// How changes are noticed.

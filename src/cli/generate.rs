@@ -1,55 +1,71 @@
-//! `stakeout completions` and `stakeout man`: what shells and man(1) read, from the definitions of
-//! all options.
+//! `stakeout man`: what man(1) reads, from the definitions of all options.
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Command};
-use clap_complete::Shell;
 
 use super::{Failure, help, print_out, typed};
 
-/// Print completions for a shell.
+/// Print the manual page, in the language of man(1)
 ///
-/// To have them in every new shell, write them where it looks for them.
+/// Without a verb it is that of stakeout itself.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  stakeout completions bash >/usr/share/bash-completion/completions/stakeout
-  stakeout completions zsh >~/.zfunc/_stakeout     with fpath+=~/.zfunc before compinit
-  stakeout completions fish >~/.config/fish/completions/stakeout.fish")]
-pub struct Completions {
-    /// Which shell
-    pub shell: Shell,
+  stakeout man >/usr/share/man/man1/stakeout.1
+  stakeout man smoke | man -l -")]
+pub struct Manual {
+    /// Whose: a verb of stakeout
+    pub verb: Option<String>,
 }
 
-/// Prints them.
-pub fn completions(args: &Completions) -> Result<u8, Failure> {
-    let mut text = Vec::new();
-    clap_complete::generate(args.shell, &mut definitions(), "stakeout", &mut text);
-    print_out(&String::from_utf8(text)?)?;
-    Ok(0)
+/// Lets only what is a verb be one.
+pub fn define(manual: Command, definitions: &Command) -> Command {
+    let verbs: Vec<_> = definitions.get_subcommands().map(|it| it.get_name().to_owned()).collect();
+    manual.mut_arg("verb", |arg| {
+        arg.value_parser(PossibleValuesParser::new(verbs)).hide_possible_values(true)
+    })
 }
 
-/// Prints the manual page.
-pub fn man() -> Result<u8, Failure> {
+/// Prints a manual page.
+pub fn manual(args: &Manual) -> Result<u8, Failure> {
     let definitions = definitions();
+    let verb = args.verb.as_ref().and_then(|verb| definitions.find_subcommand(verb));
+    let of = verb.unwrap_or(&definitions);
     let mut text = Vec::new();
-    let man = clap_mangen::Man::new(definitions.clone());
+    let man = clap_mangen::Man::new(of.clone());
     man.render_title(&mut text)?;
     man.render_name_section(&mut text)?;
     man.render_synopsis_section(&mut text)?;
     man.render_description_section(&mut text)?;
-    text.extend(verbs(&definitions).into_bytes());
+    if verb.is_none() {
+        text.extend(verbs(&definitions).into_bytes());
+    }
     man.render_options_section(&mut text)?;
-    let more = format!(".SH EXAMPLES\n.nf\n{}.fi\n.SH NOTES\n", roff(&help::examples()));
-    text.extend(more.into_bytes());
-    text.extend(roff(help::MORE).replace("\n\n", "\n.PP\n").into_bytes());
-    text.push(b'\n');
-    print_out(&String::from_utf8(text)?)?;
+    let mut text = String::from_utf8(text)?;
+    match verb.map(Command::get_after_help) {
+        // It begins with a heading of its own.
+        Some(Some(help)) => {
+            let help = help.to_string();
+            let examples = help.split_once('\n').map_or("", |(_, examples)| examples);
+            text += &format!(".SH EXAMPLES\n.nf\n{}\n.fi\n", roff(examples));
+        }
+        Some(None) => {}
+        None => {
+            text += &format!(".SH EXAMPLES\n.nf\n{}.fi\n.SH NOTES\n", roff(&help::examples()));
+            text += &roff(help::MORE).replace("\n\n", "\n.PP\n");
+            text.push('\n');
+        }
+    }
+    if verb.is_some() {
+        text += ".SH SEE ALSO\nstakeout(1)\n";
+    }
+    print_out(&text)?;
     Ok(0)
 }
 
-/// The verbs by topic, each with its usage. All of their options are in their own `--help`.
+/// The verbs by topic, each with its usage. All of their options are in pages of their own.
 fn verbs(definitions: &Command) -> String {
-    let mut text = ".SH VERBS\n\\fBstakeout VERB \\-\\-help\\fR tells more of each.\n".to_owned();
+    let mut text = ".SH VERBS\n\\fBstakeout man VERB\\fR tells more of each.\n".to_owned();
     for (topic, verbs) in help::topics(definitions) {
         text += &format!(".SS {}\n", roff(topic));
         for verb in verbs {
@@ -74,7 +90,8 @@ fn roff(text: &str) -> String {
     if text.ends_with('\n') { lines + "\n" } else { lines }
 }
 
-fn definitions() -> Command {
+/// The definitions, complete, under the name that is typed.
+pub fn definitions() -> Command {
     let mut definitions = typed::definitions().name("stakeout");
     definitions.build();
     definitions

@@ -6,6 +6,7 @@ mod args;
 mod browsers;
 mod choice;
 mod commands;
+mod completions;
 mod config;
 mod diff;
 mod doctor;
@@ -82,8 +83,8 @@ fn call(words: Vec<OsString>, typed: Typed) -> Result<u8, Failure> {
         Subcommand::Diff(args) => return diff::diff(args),
         Subcommand::Wait(args) => return wait::wait(args),
         Subcommand::Doctor(args) => return doctor::doctor(args, &typed.matches),
-        Subcommand::Completions(args) => return generate::completions(args),
-        Subcommand::Man => return generate::man(),
+        Subcommand::Completions(args) => return completions::completions(args),
+        Subcommand::Man(args) => return generate::manual(args),
         Subcommand::Install(args) => return install::install(args),
         Subcommand::Status(args) => return remote::status(args, &place),
         Subcommand::Restart(of) => (Ask::Restart, of),

@@ -8,7 +8,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use super::args::Cli;
-use super::{doctor, help};
+use super::{doctor, generate, help};
 
 /// What was typed, and how it came about.
 #[derive(Debug)]
@@ -17,11 +17,28 @@ pub struct Typed {
     pub matches: ArgMatches,
 }
 
+/// The verbs that have no use for a control socket.
+const ASKS_NOBODY: [&str; 8] =
+    ["scan", "diff", "wait", "init", "smoke", "install", "completions", "man"];
+
 /// What can be typed, without the environment: the definitions of all options.
 pub fn definitions() -> clap::Command {
     let options = Cli::command();
-    let doctor = |doctor| doctor::define(doctor, &options);
-    help::with_usage(options.clone().mut_subcommand("doctor", doctor))
+    // It is hidden where nobody is asked; for all that, it may be there.
+    let control = options.get_arguments().find(|option| option.get_id() == "control");
+    let control = control.map(|control| control.clone().hide(true).global(false));
+    let definitions = options.clone().mut_subcommands(|verb| {
+        let verb = match verb.get_name() {
+            "doctor" => doctor::define(verb, &options),
+            "man" => generate::define(verb, &options),
+            _ => verb,
+        };
+        match ASKS_NOBODY.contains(&verb.get_name()) {
+            true => verb.args(&control),
+            false => verb,
+        }
+    });
+    help::with_usage(definitions)
 }
 
 /// Reads what was typed, and the environment; options that are in neither have these defaults.

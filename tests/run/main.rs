@@ -5,6 +5,7 @@ mod bad_input;
 mod building;
 mod choosing;
 mod clients;
+mod completing;
 mod configuring;
 mod control;
 mod crashing;

@@ -1,15 +1,15 @@
-//! `stakeout wait`, `diff`, `completions` and `man`: verbs for scripts and for shells.
+//! `stakeout wait`, `diff` and `man`: verbs for scripts and for readers.
 
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use super::support::{Session, Tree};
 
 /// The status, and all that was written.
-fn ask(tree: &Tree, words: &[&str]) -> (Option<i32>, String) {
+pub fn ask(tree: &Tree, words: &[&str]) -> (Option<i32>, String) {
     let output = tree.stakeout().args(words).output().unwrap();
     let text = [output.stdout, output.stderr].concat();
     (output.status.code(), String::from_utf8(text).unwrap())
@@ -127,85 +127,57 @@ fn what_is_no_scan_is_named() {
     assert!(text.contains("none.toml: No such file or directory; `stakeout init`"), "{text}");
 }
 
-fn skip(what: &str, tool: &str) {
+pub fn skip(what: &str, tool: &str) {
     assert!(std::env::var_os("CI_ALL_TESTS").is_none(), "no {tool} here");
     eprintln!("skipped: {what}: needs {tool}");
 }
 
-#[test]
-fn bash_completes_verbs_options_and_values() {
-    let tree = Tree::new(&[]);
-    let script = r#"
-        source <("$0" completions bash)
-        complete -p stakeout
-        try() {
-            COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
-            _stakeout stakeout "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
-            echo "${COMPREPLY[*]}"
-        }
-        try stakeout re
-        try stakeout --inter
-        try stakeout status --wa
-        try stakeout --mode """#;
-    let mut command = Command::new("bash");
-    command.args(["-c", script, env!("CARGO_BIN_EXE_stakeout")]).current_dir(tree.path(""));
-    let output = command.output().expect("bash");
-    let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-    let lines: Vec<&str> = text.lines().collect();
-    assert!(lines[0].ends_with("-F _stakeout stakeout"), "{text}");
-    assert_eq!(
-        lines[1..],
-        ["restart resume", "--interval", "--wait", "auto poll native"],
-        "{text}"
-    );
-}
-
-#[test]
-fn the_manual_is_one_that_man_can_show() {
-    let tree = Tree::new(&[]);
-    let (code, text) = ask(&tree, &["man"]);
+/// A page as mandoc(1) shows it, without bold; None where there is none.
+fn shown(tree: &Tree, words: &[&str]) -> Option<String> {
+    let (code, text) = ask(tree, words);
     assert_eq!(code, Some(0), "{text}");
-    tree.write("stakeout.1", &text);
+    tree.write("page.1", &text);
     let mut command = Command::new("mandoc");
-    command.args(["-T", "utf8", "-W", "error"]).arg(tree.path("stakeout.1"));
-    let Ok(output) = command.output() else { return skip("the manual", "mandoc") };
+    command.args(["-T", "utf8", "-W", "error"]).arg(tree.path("page.1"));
+    let output = command.output().ok()?;
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success() && errors.is_empty(), "{errors}");
     // Bold is written twice over.
-    let shown = String::from_utf8(output.stdout).unwrap();
     let mut plain = String::new();
-    for character in shown.chars() {
+    for character in String::from_utf8(output.stdout).unwrap().chars() {
         match character {
             '\u{8}' => _ = plain.pop(),
             character => plain.push(character),
         }
     }
+    Some(plain)
+}
+
+#[test]
+fn the_manual_is_one_that_man_can_show() {
+    let tree = Tree::new(&[]);
+    let Some(plain) = shown(&tree, &["man"]) else { return skip("the manual", "mandoc") };
     for text in
         ["stakeout smoke [OPTIONS] --check", "STAKEOUT_INTERVAL", "Exit status: the program"]
     {
         assert!(plain.contains(text), "{text}: {plain}");
     }
+    for verb in stakeout::cli::definitions().get_subcommands() {
+        let name = verb.get_name();
+        let plain = shown(&tree, &["man", name]).expect("it is there");
+        assert!(plain.contains(&format!("stakeout {name}")), "{plain}");
+    }
 }
 
 #[test]
-fn shells_can_read_their_completions() {
+fn each_verb_has_its_page() {
     let tree = Tree::new(&[]);
-    for (shell, check) in [("bash", &["-n"][..]), ("zsh", &["-n"]), ("fish", &["--no-execute"])] {
-        let (code, text) = ask(&tree, &["completions", shell]);
-        assert_eq!(code, Some(0), "{text}");
-        assert!(text.contains("smoke") && text.contains("cpu-budget"), "{text}");
-        tree.write("completions", &text);
-        let mut command = Command::new(shell);
-        command.args(check).arg(tree.path("completions")).stdin(Stdio::null());
-        match command.output() {
-            Ok(output) => assert!(output.status.success(), "{shell}: {output:?}"),
-            Err(_) if shell != "bash" => skip(&format!("{shell}'s completions"), shell),
-            Err(error) => panic!("{error}"),
-        }
+    let (code, page) = ask(&tree, &["man", "smoke"]);
+    assert_eq!(code, Some(0), "{page}");
+    for text in [r"stakeout\-smoke \- Start a program", r"check\-timeout", ".SH EXAMPLES"] {
+        assert!(page.contains(text), "{text}: {page}");
     }
-    let (code, text) = ask(&tree, &["completions", "basch"]);
-    assert_eq!(code, Some(2));
-    assert!(text.contains("bash"), "{text}");
+    assert_eq!(ask(&tree, &["man", "smok"]).0, Some(2));
 }
 
 #[test]
