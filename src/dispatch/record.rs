@@ -214,7 +214,12 @@ impl Timeline {
             ("stopping", self.stop),
         ];
         let parts = parts.into_iter().filter_map(|(part, took)| Some((part, took?)));
-        let parts = parts.map(|(part, took)| format!("{part} {}", text::duration(took)));
+        // Below a millisecond, digits tell nothing.
+        let shown = |took: Duration| match took.as_millis() {
+            0 => "<1ms".to_owned(),
+            _ => text::duration(took),
+        };
+        let parts = parts.map(|(part, took)| format!("{part} {}", shown(took)));
         let parts = parts.collect::<Vec<_>>().join(", ");
         format!(", {} after the change ({parts})", text::duration(changed.elapsed()))
     }
@@ -231,5 +236,22 @@ impl Timeline {
         // Of a start that was not due to a change, none is told.
         let is_told = self.changed.is_some();
         fields.into_iter().filter(move |_| is_told).filter_map(|(name, took)| Some((name, took?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_took_no_time_is_told_without_digits() {
+        let timeline = Timeline {
+            changed: Some(Instant::now()),
+            detect: Some(Duration::from_micros(917)),
+            settle: Some(Duration::from_micros(100_400)),
+            ..Timeline::default()
+        };
+        let words = timeline.words();
+        assert!(words.ends_with(" after the change (noticing <1ms, settling 100ms)"), "{words}");
     }
 }

@@ -75,7 +75,7 @@ fn what_is_said_of_mistyped_words() {
 /// With times, process ids and the version taken out.
 fn redacted(text: &str) -> String {
     let rules = [
-        (r"\b\d+(\.\d+)?(µs|ms|s)\b", "TIME"),
+        (r"<?\b\d+(\.\d+)?(µs|ms|s)\b", "TIME"),
         (r"pid \d+", "pid PID"),
         (r"version [0-9][^ ,]*", "version VERSION"),
         (r"\d{4}-\d\d-\d\dT[0-9:.]*Z", "DATE"),
