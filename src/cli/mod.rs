@@ -100,6 +100,13 @@ fn call(words: Vec<OsString>, typed: Typed) -> Result<u8, Failure> {
 
 /// Says what clap has to say, and gives its status: 2 for a mistake, 0 for --help and --version.
 fn print(error: &clap::Error) -> ExitCode {
+    let is_coloured = match error.use_stderr() {
+        true => output::is_coloured(&io::stderr()),
+        false => output::is_coloured(&io::stdout()),
+    };
+    if !is_coloured {
+        anstream::ColorChoice::Never.write_global();
+    }
     _ = error.print();
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(USAGE))
 }

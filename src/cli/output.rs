@@ -93,8 +93,18 @@ impl Output {
         match self.color {
             Colour::Always => true,
             Colour::Never => false,
-            // https://bixense.com/clicolors and https://no-color.org, as anstream has them.
-            Colour::Auto => anstream::AutoStream::choice(there) != ColorChoice::Never,
+            Colour::Auto => is_coloured(there),
         }
     }
+}
+
+/// Whether what is written there has colours where nobody said so: by https://no-color.org and
+/// https://bixense.com/clicolors, as anstream has them, to which any CLICOLOR_FORCE is a wish.
+pub fn is_coloured(there: &impl RawStream) -> bool {
+    let is = |name: &str, value: &str| std::env::var_os(name).is_some_and(|it| it == value);
+    let can_be = there.is_terminal()
+        && !is("CLICOLOR", "0")
+        && std::env::var_os("TERM").is_some_and(|terminal| terminal != "dumb");
+    anstream::AutoStream::choice(there) != ColorChoice::Never
+        && (can_be || !is("CLICOLOR_FORCE", "0"))
 }

@@ -172,12 +172,22 @@ fn colours_are_for_terminals_or_for_who_asks() {
     assert!(!has_colours(&[], &[]));
     assert!(has_colours(&["--color", "always"], &[]));
     assert!(has_colours(&[], &[("CLICOLOR_FORCE", "1")]));
+    assert!(!has_colours(&[], &[("CLICOLOR_FORCE", "0")]));
     assert!(!has_colours(&[], &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]));
     assert!(!has_colours(&["--color", "never"], &[("CLICOLOR_FORCE", "1")]));
-    let mut command = tree.stakeout();
-    command.env_remove("NO_COLOR").env("TERM", "xterm").args(["--no-watch", "--", "true"]);
-    let (mut session, _keyboard) = Session::at_terminal(&command);
-    session.wait_for("\u{1b}[36mstakeout:\u{1b}[0m ");
+    for force in ["", "0"] {
+        let mut command = tree.stakeout();
+        command.env_remove("NO_COLOR").env("TERM", "xterm").env("CLICOLOR_FORCE", force);
+        command.args(["--no-watch", "--", "true"]);
+        let (mut session, _keyboard) = Session::at_terminal(&command);
+        session.wait_for("\u{1b}[36mstakeout:\u{1b}[0m ");
+    }
+    for (force, expected) in [("1", true), ("0", false)] {
+        let mut command = tree.stakeout();
+        command.env_remove("NO_COLOR").env("CLICOLOR_FORCE", force).arg("--help");
+        let help = String::from_utf8(command.output().unwrap().stdout).unwrap();
+        assert_eq!(help.contains('\u{1b}'), expected, "{force}");
+    }
 }
 
 #[test]
