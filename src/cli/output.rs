@@ -85,7 +85,7 @@ impl Output {
         if self.log_format == Format::Json {
             return Style::Json;
         }
-        Style::Human { colour: self.colour(&std::io::stderr()), time: self.log_time }
+        Style::Human { colour: self.colour(&std::io::stderr()), time: self.log_time, width: 0 }
     }
 
     /// Whether what is written there has colours.

@@ -96,7 +96,7 @@ impl Reload {
             services,
             rules,
             watch: scanner.map(|it| (it, timing(&options.general))),
-            shown: shown(&options.general),
+            shown: shown(&options.general, &options.runs),
         })
     }
 }

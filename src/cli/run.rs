@@ -24,7 +24,8 @@ pub fn run(words: &[OsString], typed: Typed) -> Result<u8, Failure> {
     let options = assemble(words, &typed, source.as_ref())?;
     let cli = &options.general;
     let plan = plan(&options, source.as_ref())?;
-    let log = Log::new(cli.output.level(), cli.output.style())?;
+    let shown = setup::shown(cli, &options.runs);
+    let log = Log::new(shown.level, shown.style)?;
     if let Some(source) = &source {
         let line = Line::event(Kind::Configured, source.sentence());
         log.write(line.with("file", text::path(&source.file)));

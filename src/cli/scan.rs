@@ -103,7 +103,7 @@ pub fn scan(args: &Scan) -> Result<u8, Failure> {
 /// Shows how far a scanner has come, if that takes long and somebody sees it.
 pub fn progress(scanner: &Scanner) -> io::Result<Progress> {
     let (pulse, since) = (Arc::clone(scanner.pulse()), Instant::now());
-    let log = Log::new(Level::Event, Style::Human { colour: false, time: false })?;
+    let log = Log::new(Level::Event, Style::Human { colour: false, time: false, width: 0 })?;
     Ok(log.progress(move || {
         let (found, read) = pulse.counts();
         looking(found, read, since)

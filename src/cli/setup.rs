@@ -85,7 +85,7 @@ pub fn setup(
         services,
         rules: Vec::new(),
         timing: timing(cli),
-        shown: shown(cli),
+        shown: shown(cli, runs),
         control,
         web: None,
         follow: None,
@@ -127,10 +127,11 @@ fn keys(cli: &Cli, services: &[Spec]) -> bool {
 }
 
 /// What is shown.
-pub fn shown(cli: &Cli) -> Shown {
+pub fn shown(cli: &Cli, runs: &[Run]) -> Shown {
+    let names = runs.iter().filter_map(|run| run.name.as_deref());
     Shown {
         level: cli.output.level(),
-        style: cli.output.style(),
+        style: cli.output.style().of_services(names),
         clear: cli.output.clear && termios::isatty(stdio::stderr()),
     }
 }

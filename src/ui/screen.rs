@@ -116,14 +116,14 @@ mod tests {
 
     #[test]
     fn lines_are_whole_and_after_their_prefix() {
-        let plain = Style::Human { colour: false, time: false };
+        let plain = Style::Human { colour: false, time: false, width: 0 };
         let pieces: [&[u8]; 3] = [b"one\nt", b"wo\r\n 10%\r100%", b"\nend\xff"];
         assert_eq!(shown(plain, &pieces), "web | one\nweb | two\nweb | 100%\nweb | end\u{fffd}\n");
     }
 
     #[test]
     fn a_line_that_does_not_end_is_cut() {
-        let plain = Style::Human { colour: false, time: false };
+        let plain = Style::Human { colour: false, time: false, width: 0 };
         let text = shown(plain, &[&[b'x'; 40 * 1024]]);
         assert_eq!(text.lines().count(), 1);
         let text = shown(plain, &[&[b'x'; LONGEST + 1], &[b'x'; 5]]);

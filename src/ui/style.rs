@@ -21,6 +21,8 @@ pub enum Style {
         colour: bool,
         /// With the time of each line (UTC, RFC 3339).
         time: bool,
+        /// How wide the names of services are, so that what programs write is below each other.
+        width: usize,
     },
     /// One JSON object a line; see docs/events.md.
     Json,
@@ -81,6 +83,15 @@ const SERVICES: [AnsiColor; 7] = [
 ];
 
 impl Style {
+    /// The same, where services have these names, if there are several.
+    #[must_use]
+    pub fn of_services<'a>(mut self, names: impl Iterator<Item = &'a str>) -> Self {
+        if let Self::Human { width, .. } = &mut self {
+            *width = names.map(|name| name.chars().count()).max().unwrap_or_default();
+        }
+        self
+    }
+
     /// Whether lines are for programs.
     pub fn is_json(self) -> bool {
         self == Self::Json
@@ -99,7 +110,7 @@ impl Style {
     pub(super) fn render(self, line: &Line, now: SystemTime) -> String {
         match self {
             Self::Json => json(line, now),
-            Self::Human { colour, time } => {
+            Self::Human { colour, time, width } => {
                 let paint = |colours: Colours, text: &str| paint(colours, text, colour);
                 let mut words = String::new();
                 if time {
@@ -116,7 +127,9 @@ impl Style {
                             service.as_deref().or(source).unwrap_or_default().to_owned()
                         }
                     };
-                    words += &paint(of_service(line.service.as_deref()), &format!("{prefix} |"));
+                    let width = if line.service.is_some() { width } else { 0 };
+                    words +=
+                        &paint(of_service(line.service.as_deref()), &format!("{prefix:<width$} |"));
                     return format!("{words} {}\n", line.text);
                 }
                 words += &self.prefix(line.level);
@@ -187,13 +200,26 @@ mod tests {
 
     #[test]
     fn a_line_for_people() {
-        let plain = Style::Human { colour: false, time: false };
+        let plain = Style::Human { colour: false, time: false, width: 0 };
         assert_eq!(plain.render(&built(), UNIX_EPOCH), "stakeout: built in 1.5s\n");
         assert_eq!(plain.render(&output(), UNIX_EPOCH), "build | warning: \u{1b}[1m\n");
         let of_service = plain.render(&built().of(Some("web")), UNIX_EPOCH);
         assert_eq!(of_service, "stakeout: web: built in 1.5s\n");
         let of_service = plain.render(&output().of(Some("web")), UNIX_EPOCH);
         assert_eq!(of_service, "web build | warning: \u{1b}[1m\n");
+    }
+
+    #[test]
+    fn what_services_write_is_below_each_other() {
+        let style = Style::Human { colour: false, time: false, width: 0 };
+        let style = style.of_services(["web", "worker"].into_iter());
+        let render = |line: Line| style.render(&line, UNIX_EPOCH);
+        let said = |service| render(Line::event(Kind::Output, "hello").of(service));
+        assert_eq!(said(Some("web")), "web    | hello\n");
+        assert_eq!(said(Some("worker")), "worker | hello\n");
+        assert_eq!(render(output().of(Some("web"))), "web build | warning: \u{1b}[1m\n");
+        assert_eq!(render(output()), "build | warning: \u{1b}[1m\n");
+        assert_eq!(render(built().of(Some("web"))), "stakeout: web: built in 1.5s\n");
     }
 
     #[test]
@@ -207,10 +233,10 @@ mod tests {
 
     #[test]
     fn a_line_with_its_time_and_colours() {
-        let timed = Style::Human { colour: false, time: true };
+        let timed = Style::Human { colour: false, time: true, width: 0 };
         let line = timed.render(&built(), UNIX_EPOCH + Duration::from_millis(1234));
         assert_eq!(line, "1970-01-01T00:00:01.234Z stakeout: built in 1.5s\n");
-        let coloured = Style::Human { colour: true, time: false };
+        let coloured = Style::Human { colour: true, time: false, width: 0 };
         let line = coloured.render(&Line::problem(Kind::Hung, "hung"), UNIX_EPOCH);
         assert_eq!(
             line,

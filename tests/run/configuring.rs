@@ -140,7 +140,7 @@ fn services_come_and_go() {
     let mut session = start(&tree, &two("shows", "serves"));
     session.wait_for_all(&["web | shows 42", "api | serves 42"]);
     tree.write(FILE, &(two("shows", "serves") + &service("db", "keeps")));
-    session.wait_for("db | keeps 42");
+    session.wait_for("db  | keeps 42");
     tree.write(FILE, &(service("web", "shows") + &service("db", "keeps")));
     session.wait_for("api: the service is not configured any more");
     session.wait_for("api: stopped after");

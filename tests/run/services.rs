@@ -207,7 +207,7 @@ restart = "never"
     let mut session = start(&tree, file, &[]);
     session.wait_for_all(&["assets: BUILD FAILED", "migrate | migrated"]);
     tree.write("a", "right");
-    session.wait_for("web | up");
+    session.wait_for("web     | up");
     session.terminate();
 }
 
@@ -249,7 +249,7 @@ fn the_one_that_reads_what_is_typed_has_the_terminal() {
     let mut command = tree.stakeout();
     command.args(["--color", "never"]);
     let (mut session, mut keyboard) = Session::at_terminal(&command);
-    session.wait_for("web | up");
+    session.wait_for("web   | up");
     keyboard.type_in("hello\n");
     session.wait_for("shell | got <hello>");
     keyboard.type_in("\x03");
