@@ -36,9 +36,6 @@ pub struct Scan {
     #[arg(default_value = ".")]
     pub path: PathBuf,
 
-    #[command(flatten)]
-    pub choice: Choice,
-
     /// Print the paths, one a line, instead of the digest
     #[arg(short, long)]
     pub list: bool,
@@ -58,6 +55,10 @@ pub struct Scan {
     /// Write what the tree is to this file as well, for `stakeout diff`
     #[arg(long, value_name = "FILE", conflicts_with = "list")]
     pub save: Option<PathBuf>,
+
+    // The last, since what follows would be under its heading.
+    #[command(flatten)]
+    pub choice: Choice,
 }
 
 /// Scans and prints; gives the status to exit with.

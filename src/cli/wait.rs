@@ -29,9 +29,6 @@ pub struct Wait {
     #[arg(short, long, value_name = "PATH")]
     pub watch: Vec<PathBuf>,
 
-    #[command(flatten)]
-    pub choice: Choice,
-
     /// How long to wait at the most [default: for ever]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub timeout: Option<Duration>,
@@ -47,6 +44,10 @@ pub struct Wait {
     /// Print a JSON object for each change
     #[arg(long)]
     pub json: bool,
+
+    // The last, since what follows would be under its heading.
+    #[command(flatten)]
+    pub choice: Choice,
 }
 
 /// How much of one core looking may take, in thousandths.
