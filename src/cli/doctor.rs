@@ -49,7 +49,9 @@ pub fn define(doctor: clap::Command, options: &clap::Command) -> clap::Command {
         option.get_help_heading().is_some_and(|heading| headings.contains(&heading))
             || option.get_id() == "color"
     };
+    // Of JSON it has an option of its own.
     let options = options.get_arguments().filter(|option| !option.is_global_set());
+    let options = options.filter(|option| option.get_id() != "json");
     let options = options.map(|option| option.clone().hide(!is_shown(option)));
     doctor.args(options).args_override_self(true)
 }
@@ -101,8 +103,9 @@ fn words(typed: &ArgMatches) -> Vec<OsString> {
     let mut words = Vec::new();
     let is_typed = |option: &&Arg| {
         let id = option.get_id().as_str();
-        // Those that every command has are none of these.
-        typed.try_contains_id(id).is_ok()
+        // Those that every command has are none of these, nor is the one for our own JSON.
+        id != "json"
+            && typed.try_contains_id(id).is_ok()
             && typed.value_source(id) == Some(ValueSource::CommandLine)
     };
     for option in definitions.get_arguments().filter(is_typed) {

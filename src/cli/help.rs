@@ -155,6 +155,9 @@ pub fn topics(command: &Command) -> Vec<(&'static str, Vec<&Command>)> {
 /// How alike two words have to be for one to be a slip of the other (Jaro-Winkler).
 const ALIKE: f64 = 0.8;
 
+/// What other programs call `--color never`.
+const NO_COLOUR: [&str; 4] = ["--nocolor", "--nocolour", "--no-color", "--no-colour"];
+
 /// Adds what was probably meant, or what people forget most often.
 pub fn explain(mut error: clap::Error, command: Command, words: &[OsString]) -> clap::Error {
     let kind = error.kind();
@@ -162,26 +165,28 @@ pub fn explain(mut error: clap::Error, command: Command, words: &[OsString]) -> 
         return error;
     }
     let has_similar = error.get(ContextKind::SuggestedArg).is_some();
+    let has_dashes = words.iter().any(|word| word == "--");
     let mut before = words.iter().skip(1).take_while(|word| *word != "--");
     let is_verb = |word: &OsString| command.find_subcommand(word).is_some();
-    if has_similar || before.any(is_verb) {
+    let word = error.get(ContextKind::InvalidArg).or(error.get(ContextKind::InvalidSubcommand));
+    let Some(ContextValue::String(word)) = word.cloned() else { return error };
+    let is_of_colours = NO_COLOUR.contains(&word.as_str());
+    if (has_similar && !is_of_colours) || before.any(is_verb) {
         // That words after `--` are values is of no help here.
         error.remove(ContextKind::Suggested);
         return error;
     }
-    let Some(ContextValue::String(word)) =
-        error.get(ContextKind::InvalidArg).or(error.get(ContextKind::InvalidSubcommand)).cloned()
-    else {
-        return error;
-    };
     let verbs = command.get_subcommands().map(Command::get_name);
     let alike = verbs.map(|verb| (strsim::jaro_winkler(verb, &word), verb));
     let meant = alike.filter(|(alike, _)| *alike >= ALIKE).max_by(|a, b| a.0.total_cmp(&b.0));
     let tip = match meant {
-        Some((_, verb)) => format!("a similar subcommand exists: '{verb}'"),
-        None => "the program to run goes after `--`, as in `stakeout -- python3 app.py`".into(),
+        _ if is_of_colours => "\n\n  tip: there is '--color never' for that".into(),
+        Some((_, verb)) => format!("\n\n  tip: a similar subcommand exists: '{verb}'"),
+        None if has_dashes => String::new(),
+        None => "\n\n  tip: the program to run goes after `--`, as in `stakeout -- python3 app.py`"
+            .into(),
     };
-    let message = format!("unexpected argument '{word}' found\n\n  tip: {tip}");
+    let message = format!("unexpected argument '{word}' found{tip}");
     command.override_usage("stakeout [OPTIONS] [-- COMMAND...]").error(kind, message)
 }
 

@@ -38,6 +38,10 @@ pub struct Output {
     #[arg(long, value_name = "FORMAT", env = "STAKEOUT_LOG_FORMAT", default_value = "human")]
     pub log_format: Format,
 
+    /// Short for --log-format json
+    #[arg(long, overrides_with = "log_format")]
+    pub json: bool,
+
     /// Write the time of each line
     #[arg(long, env = "STAKEOUT_LOG_TIME", value_parser = BoolishValueParser::new())]
     pub log_time: bool,
@@ -80,9 +84,14 @@ impl Output {
         self.keys && !self.no_keys && isatty(stdin()) && isatty(stderr())
     }
 
+    /// Whether lines are for programs.
+    pub fn is_json(&self) -> bool {
+        self.json || self.log_format == Format::Json
+    }
+
     /// How lines look.
     pub fn style(&self) -> Style {
-        if self.log_format == Format::Json {
+        if self.is_json() {
             return Style::Json;
         }
         Style::Human { colour: self.colour(&std::io::stderr()), time: self.log_time, width: 0 }

@@ -13,7 +13,6 @@ use rustix::{stdio, termios};
 use super::args::{self, Cli};
 use super::browsers::Browsers;
 use super::choice::{Choice, split_list};
-use super::output::Format;
 use super::{commands, on_change};
 use crate::control::Server;
 use crate::dispatch::{Setup, Shown, Spec, Web};
@@ -122,7 +121,7 @@ pub fn web(cli: &Cli, runs: &[Run]) -> anyhow::Result<Option<Web>> {
 fn keys(cli: &Cli, services: &[Spec]) -> bool {
     let is_read = services.iter().filter_map(|spec| spec.program.as_ref());
     let is_read = is_read.map(Program::stdin).any(|stdin| stdin == Stdin::Inherit);
-    let is_fit = !is_read && !cli.no_watch && cli.output.log_format == Format::Human;
+    let is_fit = !is_read && !cli.no_watch && !cli.output.is_json();
     !cli.output.no_keys && (is_fit || cli.output.keys)
 }
 

@@ -99,7 +99,8 @@ mod tests {
     fn every_option_has_a_variable() {
         let command = Cli::command();
         let without = command.get_arguments().filter(|arg| {
-            let is_ours = !matches!(arg.get_id().as_str(), "help" | "version" | "command");
+            // The last is short for one that has.
+            let is_ours = !matches!(arg.get_id().as_str(), "help" | "version" | "command" | "json");
             is_ours && arg.get_env().is_none_or(|name| !name.as_bytes().starts_with(b"STAKEOUT_"))
         });
         assert_eq!(without.map(|arg| arg.get_id().as_str()).collect::<Vec<_>>(), [""; 0]);
@@ -122,10 +123,27 @@ mod tests {
     }
 
     #[test]
+    fn of_two_formats_the_last_counts() {
+        let is_json = |words: &[&str]| {
+            let words: Vec<OsString> =
+                ["stakeout"].iter().chain(words).map(OsString::from).collect();
+            parse(&words, &[]).unwrap().cli.output.is_json()
+        };
+        assert!(is_json(&["--json", "--", "true"]));
+        assert!(is_json(&["--log-format", "human", "--json"]));
+        assert!(!is_json(&["--json", "--log-format=human"]));
+        assert!(!is_json(&["--", "true", "--json"]));
+    }
+
+    #[test]
     fn a_command_without_dashes_is_explained() {
         let error = parse(&["stakeout", "python3", "app.py"].map(OsString::from), &[]).unwrap_err();
         assert!(error.to_string().contains("goes after `--`"), "{error}");
         let error = parse(&["stakeout", "--intervall", "1s"].map(OsString::from), &[]).unwrap_err();
         assert!(error.to_string().contains("--interval"), "{error}");
+        let error = parse(&["stakeout", "-x", "--", "true"].map(OsString::from), &[]).unwrap_err();
+        assert!(!error.to_string().contains("tip:"), "{error}");
+        let error = parse(&["stakeout", "--nocolour"].map(OsString::from), &[]).unwrap_err();
+        assert!(error.to_string().contains("--color never"), "{error}");
     }
 }

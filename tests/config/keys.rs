@@ -5,9 +5,10 @@ use stakeout::config::{OUTPUT, PROXY, SERVICE, Shape, WATCH, schema};
 
 use super::options;
 
-/// What is said of one start and not of a project; `control` also by who asks, and reads no file.
-const ONLY_TYPED: [&str; 7] =
-    ["help", "version", "config", "control", "no_watch", "runs", "exit_on_change"];
+/// What is said of one start and not of a project; `control` also by who asks, and reads no file;
+/// `json` is short for what has a key.
+const ONLY_TYPED: [&str; 8] =
+    ["help", "version", "config", "control", "no_watch", "runs", "exit_on_change", "json"];
 
 #[test]
 fn every_option_has_a_key_and_every_key_an_option() {

@@ -57,6 +57,8 @@ fn what_is_said_of_mistyped_words() {
         "restrat",
         "smok --ready tcp:1",
         "--intervall 1s",
+        "-x -- true",
+        "--no-color -- true",
         "--interval often -- true",
         "--mode pol -- true",
         "scan --lst",
