@@ -199,6 +199,8 @@ pub struct Events {
     pub max_user_watches: Option<u64>,
     /// How many programs of a user may watch.
     pub max_user_instances: Option<u64>,
+    /// How many directories a stakeout watches that runs here already.
+    pub watches_here: u64,
     /// How many directories this user's other programs watch, as far as they can be seen.
     pub watches_in_use: u64,
     /// How many instances they have.

@@ -241,8 +241,12 @@ fn events(facts: &Facts) -> Finding {
         text::grouped(events.instances_in_use),
         number(events.max_user_instances),
     );
+    let here = match events.watches_here {
+        0 => String::new(),
+        here => format!("the stakeout that runs here has {} watches, ", text::grouped(here)),
+    };
     let had = format!(
-        "{} of {} can be watched by inotify; {in_use}",
+        "{} of {} can be watched by inotify; {here}{in_use}",
         text::grouped(events.watched as u64),
         number_of(events.wanted),
     );

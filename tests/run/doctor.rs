@@ -2,6 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
@@ -139,28 +140,72 @@ fn without_privileges(tree: &Tree) -> Command {
     command
 }
 
+/// stakeout where so many directories may be watched, after what the script does; `$@` is it.
+fn limited(tree: &Tree, watches: u32, script: &str, words: &[&str]) -> Command {
+    let stakeout = tree.stakeout();
+    let script = format!("echo {watches} > /proc/sys/user/max_inotify_watches && {script}");
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--", "sh", "-c", &script, "sh"]);
+    command.arg(stakeout.get_program()).args(words).current_dir(tree.path(""));
+    command
+}
+
+/// Whether there are user namespaces, which have limits of their own.
+fn can_be_limited(tree: &Tree) -> bool {
+    let mut command = limited(tree, 2, "exec \"$@\"", &["doctor", "--json"]);
+    let can_be = command.output().is_ok_and(|output| output.stderr.is_empty());
+    if !can_be {
+        assert!(std::env::var_os("CI_ALL_TESTS").is_none(), "no user namespaces here");
+        eprintln!("skipped: needs user namespaces");
+    }
+    can_be
+}
+
 #[test]
 fn a_limit_on_watches_is_met_before_it_hurts() {
     let tree = Tree::new(&[("a", "one"), ("x/f", "one"), ("y/f", "one")]);
-    let limited = |mode: &str| {
-        let stakeout = tree.stakeout();
-        let script = "echo 2 > /proc/sys/user/max_inotify_watches && exec \"$@\"";
-        let mut command = Command::new("unshare");
-        command.args(["--user", "--map-root-user", "--", "sh", "-c", script, "sh"]);
-        command.arg(stakeout.get_program()).current_dir(tree.path(""));
-        command.args(["doctor", "--json", "--mode", mode]);
-        command
-    };
-    if !limited("auto").output().is_ok_and(|output| output.stderr.is_empty()) {
-        assert!(std::env::var_os("CI_ALL_TESTS").is_none(), "no user namespaces here");
-        return eprintln!("skipped: needs user namespaces");
+    if !can_be_limited(&tree) {
+        return;
     }
     for (mode, level, code) in [("auto", "warn", 0), ("native", "fail", 1)] {
-        let (status, report) = doctor(&mut limited(mode));
+        let words = ["doctor", "--json", "--mode", mode];
+        let (status, report) = doctor(&mut limited(&tree, 2, "exec \"$@\"", &words));
         assert_eq!(status, Some(code), "{report:#}");
         let found = findings(&report, level);
         assert!(found.iter().any(|it| it.starts_with("2 of 3 directories")), "{found:?}");
     }
+}
+
+/// Runs a stakeout until all of a tree is watched, and then what is typed, elsewhere.
+const SCRIPT: &str = r#"
+"$1" --control off -- sleep 1000 2>/dev/null &
+until [ "$(cat /proc/$!/fdinfo/* 2>&1 | grep -c 'inotify wd')" = 3 ]; do
+    kill -0 $! || exit
+done
+cd "$directory" && "$@"
+status=$?
+kill $!
+wait
+exit $status"#;
+
+#[test]
+fn what_a_stakeout_watches_that_runs_here_is_not_counted_against_it() {
+    let tree = Tree::new(&[("a", "one"), ("x/f", "one"), ("y/f", "one")]);
+    if !can_be_limited(&tree) {
+        return;
+    }
+    let script = |directory: &Path| format!("directory={}{SCRIPT}", directory.display());
+    let words = ["doctor", "--json", "--mode", "native"];
+    let (status, report) = doctor(&mut limited(&tree, 4, &script(&tree.path("")), &words));
+    assert_eq!(status, Some(0), "{report:#}");
+    let found = findings(&report, "ok");
+    let expected = "3 of 3 directories can be watched by inotify; the stakeout that runs here has 3 \
+                    watches, others of this user have ";
+    assert!(found.iter().any(|it| it.starts_with(expected)), "{found:?}");
+    // It counts where another one is meant.
+    let elsewhere = Tree::new(&[("x/f", "one"), ("y/f", "one")]);
+    let (status, report) = doctor(&mut limited(&tree, 4, &script(&elsewhere.path("")), &words));
+    assert_eq!(status, Some(1), "{report:#}");
 }
 
 #[test]
