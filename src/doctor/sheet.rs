@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::facts::{Mount, NameTimes, Seconds};
+use super::facts::{Events, Mount, NameTimes, Seconds};
 use super::findings::{Finding, Level, Report};
 use super::pace::Seen;
 use crate::ui::{Tone, text};
@@ -46,7 +46,8 @@ pub fn sheet(report: &Report, colour: bool) -> String {
 
 fn table(report: &Report, colour: bool) -> String {
     let head = COLUMNS.map(|(name, _)| name.to_owned());
-    let rows = report.facts.mounts.iter().zip(&report.seen).map(|(mount, seen)| row(mount, *seen));
+    let rows = report.facts.mounts.iter().zip(&report.seen);
+    let rows = rows.map(|(mount, seen)| row(mount, *seen, &report.facts.events));
     let rows: Vec<[String; COLUMNS.len()]> = std::iter::once(head).chain(rows).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
     let mut text = String::new();
@@ -65,14 +66,14 @@ fn table(report: &Report, colour: bool) -> String {
     text
 }
 
-fn row(mount: &Mount, seen: Seen) -> [String; COLUMNS.len()] {
+fn row(mount: &Mount, seen: Seen, events: &Events) -> [String; COLUMNS.len()] {
     let time = |time: &Option<Seconds>| time.map_or_else(|| "?".to_owned(), |time| short(time.0));
     let yes = |is: bool, yes: &str, no: &str| if is { yes } else { no }.to_owned();
     [
         mount.path.clone(),
         mount.kind.clone(),
         text::grouped(mount.files as u64),
-        yes(mount.local, "expected", "none"),
+        expected(mount.local, events).to_owned(),
         yes(mount.inodes_last, "last", "change"),
         yes(mount.directory_times == NameTimes::ReliedUpon, "time", "listing"),
         time(&mount.time_steps),
@@ -80,6 +81,17 @@ fn row(mount: &Mount, seen: Seen) -> [String; COLUMNS.len()] {
         short(mount.look.0),
         within(seen),
     ]
+}
+
+/// Which events can be expected: where a limit is in the way, that is of all mounts together.
+fn expected(is_local: bool, events: &Events) -> &'static str {
+    match *events {
+        _ if !is_local => "none",
+        Events { wanted: 0, .. } => "unasked",
+        Events { errno: Some(_), watched: 0, .. } => "refused",
+        Events { errno: Some(_), .. } => "some",
+        _ => "expected",
+    }
 }
 
 fn within(seen: Seen) -> String {
@@ -99,5 +111,25 @@ fn short(time: Duration) -> String {
     match time.as_nanos() {
         nanos @ 1..1_000 => format!("{nanos}ns"),
         _ => text::duration(time),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_expected_only_where_they_can_be_had() {
+        let of = |wanted, watched, errno| Events { wanted, watched, errno, ..Events::default() };
+        let limit = Some(libc::ENOSPC);
+        for (is_local, events, word) in [
+            (true, of(31, 31, None), "expected"),
+            (true, of(31, 0, limit), "refused"),
+            (true, of(31, 30, limit), "some"),
+            (true, of(0, 0, None), "unasked"),
+            (false, of(31, 31, None), "none"),
+        ] {
+            assert_eq!(expected(is_local, &events), word);
+        }
     }
 }
