@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use clap::parser::ValueSource;
@@ -11,8 +12,10 @@ use clap::{Arg, ArgMatches, Args};
 
 use super::args::{self, Cli};
 use super::effective::Source;
-use super::{Failure, print_out, run, typed};
-use crate::doctor::{Chosen, Examined, Level, Seconds, answer, assess, examine, machine, sheet};
+use super::{Failure, print_out, run, scan, typed};
+use crate::doctor::{
+    Chosen, Course, Examined, Level, Seconds, answer, assess, examine, machine, sheet,
+};
 use crate::ui::text;
 
 /// Changes would be missed.
@@ -70,13 +73,17 @@ pub fn doctor(doctor: &Doctor, typed: &ArgMatches) -> Result<u8, Failure> {
     }
     let cli = typed::parse(&words, &[]).map_err(Failure::usage)?.cli;
     let us = std::env::current_exe().context("cannot find stakeout's own file")?;
-    let examined = examine(|silent| {
+    let course = Arc::new(Course::default());
+    let of_it = Arc::clone(&course);
+    let progress = scan::shown(move |since| of_it.words(since))?;
+    let examined = examine(&course, |silent| {
         let silent: Vec<String> = silent.iter().map(usize::to_string).collect();
         let mut command = Command::new(&us);
         command.arg("doctor").arg(format!("--measure={}", silent.join(",")));
         command.args(doctor.scratch.then_some("--scratch")).args(&words[1..]);
         command
     });
+    progress.end();
     let facts = match examined.context("cannot measure in a process of its own")? {
         Examined::Facts(facts) => *facts,
         Examined::Failed(status) => return Ok(status),

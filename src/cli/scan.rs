@@ -103,12 +103,19 @@ pub fn scan(args: &Scan) -> Result<u8, Failure> {
 
 /// Shows how far a scanner has come, if that takes long and somebody sees it.
 pub fn progress(scanner: &Scanner) -> io::Result<Progress> {
-    let (pulse, since) = (Arc::clone(scanner.pulse()), Instant::now());
-    let log = Log::new(Level::Event, Style::Human { colour: false, time: false, width: 0 })?;
-    Ok(log.progress(move || {
+    let pulse = Arc::clone(scanner.pulse());
+    shown(move |since| {
         let (found, read) = pulse.counts();
         looking(found, read, since)
-    }))
+    })
+}
+
+/// Shows how far something has come since now, in these words, if that takes long and somebody sees
+/// it.
+pub fn shown(words: impl Fn(Instant) -> String + Send + 'static) -> io::Result<Progress> {
+    let since = Instant::now();
+    let log = Log::new(Level::Event, Style::Human { colour: false, time: false, width: 0 })?;
+    Ok(log.progress(move || words(since)))
 }
 
 /// What to scan for all of a tree, whatever lies around it.

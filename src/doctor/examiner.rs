@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::facts::{Chosen, Facts, Root, RootState};
 use super::survey::{root_of, survey};
 use crate::scan::{self, Plan, Pulse, Scanner};
+use crate::ui::{looking, text};
 use crate::watch::{Said, Silence};
 
 /// How often the other process says that it is there, and sees whether roots answer.
@@ -25,14 +27,40 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What the other process says, a line of JSON each.
 #[derive(Debug, Serialize, Deserialize)]
 enum Word {
-    /// It is there.
-    Alive,
+    /// It is there, and its first look has found so many files; or has ended with so many.
+    Alive { files: usize, again: bool },
     /// These are the roots, before any was asked for something.
     Roots(Vec<Root>),
     /// This one of them does not answer.
     Silent(usize),
     /// All that was measured, without the silent roots.
     Facts(Box<Facts>),
+}
+
+/// How far it has come, for whoever shows it.
+#[derive(Debug, Default)]
+pub struct Course {
+    files: AtomicUsize,
+    again: AtomicBool,
+}
+
+impl Course {
+    /// The same in words.
+    pub fn words(&self, since: Instant) -> String {
+        let files = self.files.load(Relaxed);
+        match self.again.load(Relaxed) {
+            false => looking(files, 0, since),
+            true => {
+                let (files, seconds) = (text::count(files, "file"), since.elapsed().as_secs());
+                format!("looking again, to measure: {files} ({seconds}s)")
+            }
+        }
+    }
+
+    fn is_at(&self, files: usize, again: bool) {
+        self.files.store(files, Relaxed);
+        self.again.store(again, Relaxed);
+    }
 }
 
 /// What came of it.
@@ -51,7 +79,10 @@ pub enum Examined {
 ///
 /// # Errors
 /// When no process can be made.
-pub fn examine(mut command: impl FnMut(&BTreeSet<usize>) -> Command) -> io::Result<Examined> {
+pub fn examine(
+    course: &Course,
+    mut command: impl FnMut(&BTreeSet<usize>) -> Command,
+) -> io::Result<Examined> {
     let mut silent = BTreeSet::new();
     loop {
         // It may outlive us, and must not keep open what others read until it ends.
@@ -63,7 +94,7 @@ pub fn examine(mut command: impl FnMut(&BTreeSet<usize>) -> Command) -> io::Resu
         let mut roots = Vec::new();
         loop {
             match words.recv_timeout(PATIENCE) {
-                Ok(Word::Alive) => {}
+                Ok(Word::Alive { files, again }) => course.is_at(files, again),
                 Ok(Word::Roots(found)) => roots = found,
                 Ok(Word::Silent(root)) => {
                     silent.insert(root);
@@ -142,15 +173,23 @@ pub fn answer(
     let scanner = Scanner::new(plan)?;
     let pulse = Arc::clone(scanner.pulse());
     let from_pulse = Arc::clone(&said);
-    let see = move || see_to_answers(&pulse, &numbers, &from_pulse);
+    let all = Arc::new(OnceLock::new());
+    let found = Arc::clone(&all);
+    let see = move || see_to_answers(&pulse, &numbers, &found, &from_pulse);
     thread::Builder::new().name("pulse".into()).spawn(see)?;
-    let facts = survey(scanner, chosen, trials);
+    let facts = survey(scanner, chosen, trials, |files| _ = all.set(files));
     say(&said, &Word::Facts(Box::new(facts)))?;
     Ok(())
 }
 
 /// Says that we are there, and which root, by its number, does not answer, until nobody listens.
-fn see_to_answers(pulse: &Pulse, numbers: &[usize], said: &Mutex<io::Stdout>) {
+/// `all` is what the first look has found, once that has ended.
+fn see_to_answers(
+    pulse: &Pulse,
+    numbers: &[usize],
+    all: &OnceLock<usize>,
+    said: &Mutex<io::Stdout>,
+) {
     let mut silence = Silence::default();
     loop {
         let silent = silence.heard(Instant::now(), pulse.waiting());
@@ -158,7 +197,11 @@ fn see_to_answers(pulse: &Pulse, numbers: &[usize], said: &Mutex<io::Stdout>) {
             Said::Silent(root, _) => numbers.get(root).copied(),
             Said::Answers(..) => None,
         });
-        let word = silent.map_or(Word::Alive, Word::Silent);
+        let alive = || match all.get() {
+            None => Word::Alive { files: pulse.counts().0, again: false },
+            Some(files) => Word::Alive { files: *files, again: true },
+        };
+        let word = silent.map_or_else(alive, Word::Silent);
         if say(said, &word).is_err() {
             // Whoever asked is gone.
             std::process::exit(1);

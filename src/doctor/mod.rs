@@ -17,7 +17,7 @@ mod survey;
 mod times;
 mod trial;
 
-pub use examiner::{Examined, answer, examine};
+pub use examiner::{Course, Examined, answer, examine};
 pub use facts::{
     Chosen, Events, Facts, Looking, Machine, Mount, NameTimes, Root, RootState, Seconds, Tried,
     Unread,

@@ -22,13 +22,20 @@ const SAMPLES: usize = 64;
 /// Looks of which the median counts.
 const LOOKS: usize = 5;
 
+/// After so long, a look is not repeated any more.
+const ENOUGH: Duration = Duration::from_secs(5);
+
 /// Unreadable places that are named; there may be a million.
 const NAMED: usize = 100;
 
 /// Measures what `scanner`, which has not looked yet, would watch. `trials`: on each mount, a
-/// scratch file may be written.
-///
-pub fn survey(mut scanner: Scanner, chosen: Chosen, trials: bool) -> Facts {
+/// scratch file may be written. `looked` is told how many files the first look has found.
+pub fn survey(
+    mut scanner: Scanner,
+    chosen: Chosen,
+    trials: bool,
+    looked: impl FnOnce(usize),
+) -> Facts {
     let roots: Vec<Root> = scanner
         .roots()
         .iter()
@@ -44,8 +51,10 @@ pub fn survey(mut scanner: Scanner, chosen: Chosen, trials: bool) -> Facts {
         })
         .collect();
     let (_, first) = timed(|| _ = scanner.look());
+    looked(scanner.snapshot().len());
+    let until = Instant::now() + ENOUGH;
     let mut troubles = Vec::new();
-    let (cpu, look) = median(|| troubles = scanner.look().troubles);
+    let (cpu, look) = median(until, || troubles = scanner.look().troubles);
     let troubles = troubles
         .into_iter()
         .map(|trouble| Unread { path: text::path(&trouble.path), reason: trouble.reason() });
@@ -56,7 +65,7 @@ pub fn survey(mut scanner: Scanner, chosen: Chosen, trials: bool) -> Facts {
     });
     let unreadable = unreadable.take(NAMED).collect();
     let watchable: Vec<bool> = roots.iter().map(|root| root.state == RootState::Answers).collect();
-    let mounts = mounts(&mut scanner, &watchable, trials);
+    let mounts = mounts(&mut scanner, &watchable, trials, look, until);
     Facts {
         looking: Looking { first: Seconds(first), look: Seconds(look), cpu: Seconds(cpu) },
         not_entered: scanner.made_up().map(|path| text::path(path)).collect(),
@@ -94,16 +103,24 @@ struct Sample {
     stamp: Stamp,
 }
 
-/// Measures each mount that a part of the tree lies on.
-fn mounts(scanner: &mut Scanner, watchable: &[bool], trials: bool) -> Vec<Mount> {
+/// Measures each mount that a part of the tree lies on; `look` is how long it takes to look at all.
+fn mounts(
+    scanner: &mut Scanner,
+    watchable: &[bool],
+    trials: bool,
+    look: Duration,
+    until: Instant,
+) -> Vec<Mount> {
     let table = mount_table();
     let parts = parts(scanner, watchable);
     let is_only_one = parts.len() == 1;
     let mut mounts = Vec::new();
     for (id, part) in parts {
-        let everything = Scope::Part { mounts: [id].into(), dirs: Default::default() };
-        let scope = if is_only_one { Scope::Everything } else { everything };
-        let (_, look) = median(|| _ = scanner.look_at(&scope));
+        let its = Scope::Part { mounts: [id].into(), dirs: Default::default() };
+        let look = match is_only_one {
+            true => look,
+            false => median(until, || _ = scanner.look_at(&its)).1,
+        };
         mounts.push(part.measure(scanner, table.get(&id), look, trials));
     }
     mounts.sort_by(|a, b| a.path.cmp(&b.path));
@@ -215,10 +232,13 @@ fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     (done, began.elapsed())
 }
 
-/// How much CPU time and how long something takes, as medians.
-fn median(mut work: impl FnMut()) -> (Duration, Duration) {
+/// How much CPU time and how long something takes, as medians. It is not begun again after `until`.
+fn median(until: Instant, mut work: impl FnMut()) -> (Duration, Duration) {
     let mut times = [Vec::new(), Vec::new()];
-    for _ in 0..LOOKS {
+    for number in 0..LOOKS {
+        if number > 0 && Instant::now() >= until {
+            break;
+        }
         let before = cpu_time();
         let ((), took) = timed(&mut work);
         times[0].push(cpu_time().saturating_sub(before));
@@ -238,4 +258,20 @@ fn cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
     Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_takes_long_is_not_measured_again() {
+        let times = |until: Instant| {
+            let mut times = 0;
+            _ = median(until, || times += 1);
+            times
+        };
+        assert_eq!(times(Instant::now() + Duration::from_secs(3600)), LOOKS);
+        assert_eq!(times(Instant::now()), 1);
+    }
 }

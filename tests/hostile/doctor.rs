@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::session::{Session, Tree};
 use super::share::{Faults, Op, Share};
 
 fn doctor(options: &[&str], roots: &[&Path]) -> (Option<i32>, Value) {
@@ -81,4 +82,21 @@ fn a_share_that_does_not_answer_is_named_and_the_rest_is_measured() {
     let states: Vec<&Value> = report["roots"].as_array().unwrap().iter().collect();
     assert_eq!((&states[0]["state"], &states[1]["state"]), (&"silent".into(), &"answers".into()));
     assert_eq!(report["mounts"][0]["files"], 1);
+}
+
+#[test]
+fn how_far_it_has_come_is_shown_on_a_terminal() {
+    let Some(share) = Share::mount() else { return };
+    share.write("a", "one");
+    // The first look asks more often than once, and takes longer than a second for it.
+    share.set(Faults { latency: Duration::from_millis(400), ..Faults::default() });
+    let elsewhere = Tree::new(&[]);
+    let mut command = elsewhere.stakeout();
+    command.env("TERM", "xterm").args(["doctor", "--color", "never", "-w"]).arg(share.path());
+    let (mut session, _keyboard) = Session::at_terminal(&command);
+    let line = session.wait_for("an edit is seen");
+    assert!(line.contains("\rstakeout: looking at the tree: "), "{line:?}");
+    assert!(line.contains("\rstakeout: looking again, to measure: 1 file ("), "{line:?}");
+    assert!(line.rsplit("\x1b[K").next().unwrap().starts_with("on "), "{line:?}");
+    assert!(session.wait().success());
 }
