@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -21,6 +20,7 @@ use super::plan::Plan;
 use super::pulse::Asking;
 use super::rules::{Rules, Source, Unreadable};
 use super::scope::MountId;
+use super::stem::{Paths, Stem};
 use super::{Trouble, Verb, content, names, open};
 use crate::tree::{Link, Place, Stamp};
 
@@ -128,34 +128,6 @@ fn unlisted(known: &KnownDir, verb: Verb, error: Errno) -> Unlisted {
     match is_gone(error) {
         true => Unlisted::Lost,
         false => Unlisted::Failed(Trouble::new(&*known.path, verb, error)),
-    }
-}
-
-/// Two paths of one directory, to be joined with names.
-struct Paths {
-    absolute: Stem,
-    shown: Stem,
-}
-
-/// A directory's path, to be joined with one name after another without a new allocation.
-struct Stem {
-    path: Vec<u8>,
-    length: usize,
-}
-
-impl Stem {
-    fn new(directory: &Path) -> Self {
-        let mut path = directory.as_os_str().as_bytes().to_vec();
-        if !path.is_empty() && !path.ends_with(b"/") {
-            path.push(b'/');
-        }
-        Self { length: path.len(), path }
-    }
-
-    fn join(&mut self, name: &OsStr) -> &Path {
-        self.path.truncate(self.length);
-        self.path.extend_from_slice(name.as_bytes());
-        Path::new(OsStr::from_bytes(&self.path))
     }
 }
 

@@ -36,6 +36,7 @@ mod root;
 mod rules;
 mod scanner;
 mod scope;
+mod stem;
 mod touched;
 mod trouble;
 mod way;
