@@ -161,7 +161,7 @@ pub fn listen(place: &Place, log: &Log) -> anyhow::Result<Option<Server>> {
         let path = text::path(path);
         return Err(match is_taken {
             true => anyhow!(
-                "cannot take requests at {path}: another stakeout does, or it is a file; give \
+                "cannot take requests at {path}: another stakeout does, or another program; give \
                  another --control"
             ),
             false => anyhow!(

@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, SyncSender};
@@ -30,7 +30,8 @@ pub struct Call {
 pub struct Server {
     listener: UnixListener,
     path: PathBuf,
-    inode: u64,
+    /// Its device and inode, which are no other file's as long as it is open.
+    identity: (u64, u64),
     seats: Arc<Seats>,
 }
 
@@ -63,8 +64,9 @@ impl Server {
             Place::At(path) => (path.clone(), bind(path)?),
             Place::Default => bind_default()?,
         };
-        let inode = fs::symlink_metadata(&path)?.ino();
-        Ok(Some(Self { listener, path, inode, seats: Arc::default() }))
+        let found = fs::symlink_metadata(&path)?;
+        let identity = (found.dev(), found.ino());
+        Ok(Some(Self { listener, path, identity, seats: Arc::default() }))
     }
 
     /// Where it is.
@@ -102,7 +104,8 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         // Unless somebody else has put theirs there.
-        if fs::symlink_metadata(&self.path).is_ok_and(|found| found.ino() == self.inode) {
+        let found = fs::symlink_metadata(&self.path);
+        if found.is_ok_and(|found| (found.dev(), found.ino()) == self.identity) {
             _ = fs::remove_file(&self.path);
         }
         self.seats.wait_for_answers();
@@ -211,6 +214,11 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
     let lock = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let lock = File::open(lock.unwrap_or(".".as_ref()))?;
     flock(&lock, FlockOperation::LockExclusive)?;
+    // Connecting to a file is refused as well, and a link is followed: neither is ours to remove.
+    if fs::symlink_metadata(path).is_ok_and(|found| !found.file_type().is_socket()) {
+        let why = "there is something else than a socket, which is kept";
+        return Err(io::Error::new(ErrorKind::AlreadyExists, why));
+    }
     if UnixStream::connect(path).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused) {
         _ = fs::remove_file(path);
     }

@@ -3,8 +3,8 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixStream;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -13,7 +13,7 @@ use std::thread;
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use serde_json::Value;
 
-use super::support::{Session, Tree, eventually, number};
+use super::support::{Session, Tree, eventually, number, read};
 
 /// Where the socket of the tests is: outside of the watched tree.
 fn socket(place: &Tree) -> PathBuf {
@@ -298,6 +298,34 @@ fn the_socket_is_for_its_owner_and_replaced_when_nobody_is_behind_it() {
     let mut third = started(&tree, &place, &[]);
     third.wait_for("runs 42 as");
     assert_eq!(ask(&tree, &place, &["status", "--check"]).0, Some(0));
+}
+
+#[test]
+fn what_is_no_socket_is_kept_and_so_is_what_took_its_place() {
+    let (tree, place) = (Tree::new(&[]), Tree::new(&[("notes", "text"), ("aim", "text")]));
+    symlink(place.path("aim"), place.path("link")).expect("a link");
+    // One that nobody is behind: what leads to it is not it.
+    drop(UnixListener::bind(place.path("left")).expect("a socket"));
+    symlink(place.path("left"), place.path("link-to-socket")).expect("a link");
+    for name in ["notes", "link", "link-to-socket"] {
+        let mut command = tree.stakeout();
+        command.env("STAKEOUT_CONTROL", place.path(name)).args(["--", "sleep", "1000"]);
+        let mut session = Session::start(command);
+        assert_eq!(session.wait().code(), Some(2));
+        let path = place.path(name).display().to_string();
+        for text in [&*path, "something else than a socket, which is kept", "another --control"] {
+            assert!(session.output().contains(text), "{text}: {}", session.output());
+        }
+        assert!(fs::symlink_metadata(place.path(name)).is_ok(), "{name} is gone");
+    }
+    assert_eq!(read(&place.path("notes")), "text");
+    assert_eq!(read(&place.path("aim")), "text");
+    let mut session = started(&tree, &place, &[]);
+    session.wait_for("runs 42 as");
+    fs::remove_file(socket(&place)).expect("the socket");
+    place.write("control.sock", "mine");
+    session.terminate();
+    assert_eq!(read(&socket(&place)), "mine");
 }
 
 #[test]
