@@ -98,6 +98,13 @@ impl Record {
         }
     }
 
+    /// Changes that have waited lead to what they had led to before.
+    pub(super) fn resumed(&mut self) {
+        if self.instance.is_some() {
+            self.cause = Cause::Change;
+        }
+    }
+
     /// The program was started; gives what took how long since the change that led to it.
     pub(super) fn started(
         &mut self,

@@ -162,7 +162,7 @@ impl Service {
         }
         self.abort_smoke(event, shared);
         self.say(event, shared);
-        self.record.take(event);
+        self.take_note(event);
         if let Event::Gone(instance) | Event::NotStarted(instance, _) = event {
             self.stopping.remove(&instance);
         }
@@ -197,6 +197,15 @@ impl Service {
         self.act_all(actions, shared);
         if let (Event::NotStarted(..), None) = (event, self.ended) {
             self.say_retry(shared);
+        }
+    }
+
+    /// Records what may lead to a start. Of changes that wait, none comes before they are resumed.
+    fn take_note(&mut self, event: Event) {
+        match event {
+            Event::Changed | Event::Ruled(_) if self.engine.is_paused() => {}
+            Event::Requested(Request::Resume) if self.engine.has_waiting() => self.record.resumed(),
+            event => self.record.take(event),
         }
     }
 

@@ -81,6 +81,11 @@ impl Engine {
         self.paused.is_some()
     }
 
+    /// Whether there was a change that waits.
+    pub fn has_waiting(&self) -> bool {
+        self.paused == Some(true)
+    }
+
     /// The instance that is up, or going.
     pub fn current(&self) -> Option<Instance> {
         self.runner.current()
@@ -124,6 +129,7 @@ impl Engine {
             }
             event => self.about_program(event, now),
         };
+        self.note_begun(&actions);
         self.hold_end(actions, now)
     }
 
@@ -132,6 +138,7 @@ impl Engine {
         let mut actions = self.builder.tick(now);
         let Self { runner, next_instance, .. } = self;
         actions.extend(runner.tick(now, &mut || fresh(next_instance)));
+        self.note_begun(&actions);
         self.hold_end(actions, now)
     }
 
@@ -192,6 +199,25 @@ impl Engine {
         actions
     }
 
+    /// What begins while changes wait, as someone asked or after a failure, is of the newest content:
+    /// nothing is left for them to lead to.
+    fn note_begun(&mut self, actions: &[Action]) {
+        let Some(has_changed) = &mut self.paused else { return };
+        let is_built = self.builder.has_steps();
+        for action in actions {
+            match action {
+                Action::Build { step: 0, .. } => *has_changed = false,
+                Action::Start(_) => {
+                    self.waiting.clear();
+                    if !is_built {
+                        (*has_changed, self.wanted) = (false, None);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
     fn interrupt(&mut self, signal: i32, stop: i32, now: Instant) -> Vec<Action> {
         if self.was_just_interrupted(now) {
             return Vec::new();
@@ -210,6 +236,9 @@ impl Engine {
             }
             Request::Build => {
                 self.wanted = self.wanted.max(Some(self.policy.on_change));
+                if let (Some(has_changed), false) = (&mut self.paused, self.builder.has_steps()) {
+                    *has_changed = false;
+                }
                 self.trigger(now)
             }
             Request::Pause => {

@@ -139,6 +139,33 @@ fn changes_wait_while_it_is_paused() {
 }
 
 #[test]
+fn what_was_asked_for_while_it_was_paused_is_not_done_again() {
+    let (tree, place) = (Tree::new(&[("a", "one")]), Tree::new(&[]));
+    let mut session = started(&tree, &place, &["--build", "grep -c . a"]);
+    session.wait_for("runs 42 as");
+    session.wait_until_settled();
+    ask(&tree, &place, &["pause"]);
+    tree.write("a", "two");
+    session.wait_for("modified a");
+    ask(&tree, &place, &["build"]);
+    session.wait_for("runs 42 as");
+    ask(&tree, &place, &["resume"]);
+    let known = status(&tree, &place);
+    assert_eq!(known["building"], false, "{known}");
+    // What was not built yet is, and not as if something had failed.
+    ask(&tree, &place, &["pause"]);
+    tree.write("a", "three");
+    session.wait_for("modified a");
+    ask(&tree, &place, &["restart"]);
+    session.wait_for("runs 42 as");
+    ask(&tree, &place, &["resume"]);
+    session.wait_for("runs 42 as");
+    let restarts = &status(&tree, &place)["program"]["restarts"];
+    let expected = serde_json::json!({ "by_change": 1, "by_failure": 0, "by_request": 2 });
+    assert_eq!(restarts, &expected);
+}
+
+#[test]
 fn it_ends_on_request_with_the_programs_status() {
     let (tree, place) = (Tree::new(&[]), Tree::new(&[]));
     let mut session = started(&tree, &place, &[]);
