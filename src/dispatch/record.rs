@@ -43,6 +43,14 @@ pub(super) struct Noticed {
     pub(super) after: Instant,
 }
 
+impl Noticed {
+    /// When the first of the changes was made, or noticed.
+    pub(super) fn made(self) -> Instant {
+        let now = Instant::now();
+        now.checked_sub(self.settle + self.detect.unwrap_or_default()).unwrap_or(now)
+    }
+}
+
 /// A step of a build that failed.
 #[derive(Debug)]
 pub(super) struct FailedStep {
@@ -153,8 +161,7 @@ impl Record {
             self.detection.add(millis(detect));
         }
         if self.timeline.changed.is_none() {
-            let before = settle + detect.unwrap_or_default();
-            self.timeline.changed = Instant::now().checked_sub(before);
+            self.timeline.changed = Some(noticed.made());
             self.timeline.detect = detect;
         }
         self.timeline.settle = Some(settle);

@@ -139,7 +139,7 @@ impl Service {
             self.record.settled(noticed);
         }
         if heed == Heed::Act {
-            self.say_echo(changes, shared);
+            self.say_echo(changes, noticed, shared);
             events.iter().for_each(|event| self.tell(*event, shared));
         }
     }

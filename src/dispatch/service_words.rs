@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::Shared;
 use super::asked::state;
-use super::record::FailedStep;
+use super::record::{FailedStep, Noticed};
 use super::service::{Service, Stopping};
 use super::steps::{Step, output};
 use crate::control::State;
@@ -17,6 +17,10 @@ use serde_json::{Value, json};
 
 /// So many of the last lines of a step that failed are repeated in the status.
 const REPEATED: usize = 10;
+
+/// The time that the kernel gives to a file is that of its last tick, and a start is noted when it
+/// has been made.
+const TICK: Duration = Duration::from_millis(50);
 
 impl Service {
     /// The line for an event, if it deserves one.
@@ -200,11 +204,20 @@ impl Service {
     }
 
     /// Says which paths change after every start, or every build: these lead to the next for ever.
-    pub(super) fn say_echo(&mut self, changes: &[Change], shared: &Shared) {
+    pub(super) fn say_echo(&mut self, changes: &[Change], noticed: Noticed, shared: &Shared) {
+        let began = match self.spec.steps.is_empty() {
+            true => self.started,
+            false => self.build_began,
+        };
+        let made = noticed.made();
+        // Of what waits, or was begun before, what runs is not the cause.
+        if self.engine.is_paused() || began.is_some_and(|began| made + TICK < began) {
+            return;
+        }
         let paths: Vec<PathBuf> = changes.iter().map(|change| change.place().path()).collect();
-        let since = |began: Option<Instant>| began.map(|began| began.elapsed());
+        let since = began.map(|began| made.saturating_duration_since(began));
         if self.spec.steps.is_empty() {
-            for path in self.echo.changed(paths.into_iter(), since(self.started)) {
+            for path in self.echo.changed(paths.into_iter(), since) {
                 let path = text::path(&path);
                 let line = format!(
                     "{path} changes after every start; if the program writes it, leave it out: \
@@ -213,7 +226,7 @@ impl Service {
                 self.log(Line::problem(Kind::Echo, line).with("path", path), shared);
             }
         } else {
-            for path in self.build_echo.changed(paths.into_iter(), since(self.build_began)) {
+            for path in self.build_echo.changed(paths.into_iter(), since) {
                 let path = text::path(&path);
                 let line = match self.spec.is_rule {
                     true => format!(
