@@ -185,6 +185,7 @@ impl Service {
         }
         let actions = self.engine.handle(event, Instant::now());
         self.note_told(event, &actions);
+        self.say_sent(event, &actions, shared);
         if let Event::Exited(instance, exit) = event
             && !is_step
         {

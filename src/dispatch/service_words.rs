@@ -9,7 +9,7 @@ use super::record::{FailedStep, Noticed};
 use super::service::{Service, Stopping};
 use super::steps::{Step, output};
 use crate::control::State;
-use crate::engine::{Event, Exit, Failure, Instance, Note, Outlook, Phase};
+use crate::engine::{Action, Event, Exit, Failure, Instance, Note, Outlook, Phase};
 use crate::process::{Program, signals};
 use crate::tree::Change;
 use crate::ui::{Kind, Level, Line, program, text};
@@ -49,6 +49,18 @@ impl Service {
             _ => return,
         };
         self.log(line, shared);
+    }
+
+    /// Says which signals the program is sent for a change. What is passed on was said before.
+    pub(super) fn say_sent(&self, event: Event, actions: &[Action], shared: &Shared) {
+        let is_passed_on = matches!(event, Event::Signalled(_));
+        for action in actions.iter().filter(|_| !is_passed_on) {
+            if let Action::Signal(_, signal) = action {
+                let name = signals::name(*signal);
+                let line = Line::event(Kind::Signal, format!("sending {name} to the program"));
+                self.log(line.with("signal", name), shared);
+            }
+        }
     }
 
     /// Says how the program ended, once the engine has decided what that leads to.

@@ -166,6 +166,7 @@ fn a_signal_or_a_command_can_take_the_place_of_a_restart() {
     let mut session = tree.run(&["--signal", "HUP"], script);
     session.wait_for("up");
     tree.write("a", "two");
+    session.wait_for("sending SIGHUP to the program");
     session.wait_for("got HUP with two");
     session.terminate();
     let mut session = tree.run(&["--reload", "echo reloads $(cat a)"], "echo up; exec sleep 1000");
