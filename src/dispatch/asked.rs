@@ -33,7 +33,7 @@ impl Dispatcher {
                 return Answer::Refused("nothing is built here (--build)".into());
             }
             Ask::BuildOutput => {
-                let lines = chosen.iter().flat_map(|service| service.output.clone());
+                let lines = chosen.iter().flat_map(|service| service.output.concat());
                 return Answer::BuildOutput(lines.collect());
             }
             Ask::Restart if !has_program => {

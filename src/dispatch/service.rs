@@ -49,8 +49,8 @@ pub(super) struct Service {
     pub(super) stopping: BTreeMap<Instance, Stopping>,
     /// Steps of which the output is still read.
     pub(super) steps: BTreeMap<Instance, RunningStep>,
-    /// The last lines of the step that ended last.
-    pub(super) output: Vec<String>,
+    /// The last lines of each step of the last build, as far as that has come.
+    pub(super) output: Vec<Vec<String>>,
     pub(super) changes: Changes,
     pub(super) supply: Supply,
     pub(super) probing: Option<Probing>,

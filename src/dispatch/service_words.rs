@@ -126,8 +126,8 @@ impl Service {
             Note::BuildFailed { step, failure, .. } => {
                 let Step { command, program, .. } = &self.spec.steps[step];
                 let how = failure_of(command, program, failure);
-                let last = self.output.len().saturating_sub(REPEATED);
-                let output = self.output[last..].to_vec();
+                let output = self.step_output();
+                let output = output[output.len().saturating_sub(REPEATED)..].to_vec();
                 Some(FailedStep { command: command.clone(), how, output })
             }
             _ => None,
@@ -146,7 +146,7 @@ impl Service {
                     let quote = |line: &String| {
                         self.log(output(Level::Problem, &step.prefix, line), shared);
                     };
-                    self.output.iter().for_each(quote);
+                    self.step_output().iter().for_each(quote);
                 }
                 let after = text::duration(took);
                 let how = failure_of(&step.command, &step.program, failure);

@@ -189,7 +189,7 @@ impl Service {
         );
         smoke.current = Some((instance, Instant::now()));
         let (prefix, program) = (step.prefix.clone(), step.program.clone());
-        self.run_step(instance, &prefix, &program, shared);
+        self.run_step((instance, done), &prefix, &program, shared);
     }
 
     /// Takes an event, if it is about a check.

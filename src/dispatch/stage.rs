@@ -222,7 +222,7 @@ fn is_up(service: &Service) -> bool {
 fn build_failure(service: &Service) -> Option<Failure> {
     let build = service.record.build.as_ref().filter(|it| it.result == BuildResult::Failed)?;
     let how = build.failure.as_deref().unwrap_or("a step failed");
-    let output = Output::Lines(service.output.clone());
+    let output = Output::Lines(service.step_output().to_vec());
     Some(Failure {
         output,
         ..Failure::new(FailureKind::BuildFailed, format!("build failed: {how}"))

@@ -24,6 +24,8 @@ pub struct Step {
 /// A step that runs, or has left something behind that does.
 #[derive(Debug)]
 pub(super) struct RunningStep {
+    /// Which of the build's it is, from 0.
+    number: usize,
     output: Output,
     pub(super) printer: Printer,
     /// What is not told before all output was shown.
@@ -65,7 +67,8 @@ impl Service {
         }
         let user = self.spec.steps[step].program.user();
         let told = self.changes.variables(generation, user, &shared.log);
-        let step = &self.spec.steps[step];
+        let number = step;
+        let step = &self.spec.steps[number];
         let doing = if self.spec.is_rule { "running" } else { "building" };
         let line = Line::event(Kind::Build, format!("{doing}: {}", step.command))
             .with("command", &*step.command)
@@ -73,13 +76,13 @@ impl Service {
         self.log(line, shared);
         let program = step.program.with(&told).unwrap_or_else(|_| step.program.clone());
         let prefix = step.prefix.clone();
-        self.run_step(instance, &prefix, &program, shared);
+        self.run_step((instance, number), &prefix, &program, shared);
     }
 
     /// Starts a command of which what it writes is shown line by line.
     pub(super) fn run_step(
         &mut self,
-        instance: Instance,
+        (instance, number): (Instance, usize),
         prefix: &str,
         program: &Program,
         shared: &mut Shared,
@@ -95,7 +98,8 @@ impl Service {
         match begun {
             Ok(output) => {
                 let printer = Printer::new(self.name(), prefix);
-                let running = RunningStep { output, printer, held: None, is_drained: false };
+                let running =
+                    RunningStep { number, output, printer, held: None, is_drained: false };
                 self.steps.insert(instance, running);
             }
             Err(error) => {
@@ -118,12 +122,19 @@ impl Service {
         step.printer.finish(&shared.log);
         step.is_drained = true;
         if self.smoke.as_ref().is_none_or(|smoke| !smoke.is_check(instance)) {
-            self.output = step.printer.lines();
+            // That of the build before goes with the first.
+            self.output.truncate(step.number);
+            self.output.push(step.printer.lines());
         }
         let held = step.held.take().unwrap_or_default();
         for event in held {
             self.tell_now(event, shared);
         }
+    }
+
+    /// The last lines of what the step that ended last wrote.
+    pub(super) fn step_output(&self) -> &[String] {
+        self.output.last().map_or(&[], Vec::as_slice)
     }
 
     pub(super) fn is_step(&self, instance: Instance) -> bool {

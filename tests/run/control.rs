@@ -225,6 +225,9 @@ fn the_step_that_failed_is_named_with_the_last_it_wrote() {
     let mut session = started(&tree, &place, &options);
     session.wait_for("build | third");
     session.wait_for("runs 42 as");
+    let numbers: String = (1..=30).map(|n| format!("{n}\n")).collect();
+    let logs = || ask(&tree, &place, &["logs", "--build"]).1;
+    assert_eq!(logs(), format!("first\n{numbers}third\n"));
     tree.save_by_rename("a", "two");
     let line = session.wait_for("BUILD FAILED");
     assert!(
@@ -232,6 +235,7 @@ fn the_step_that_failed_is_named_with_the_last_it_wrote() {
         "{line}"
     );
     assert_eq!(session.seen("build | third"), 1, "{}", session.output());
+    assert_eq!(logs(), format!("first\n{numbers}"));
     let status = status(&tree, &place);
     assert_eq!(status["build"]["step"], steps[1]);
     let last: Vec<String> = (21..=30).map(|n| n.to_string()).collect();
