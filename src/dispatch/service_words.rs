@@ -133,7 +133,6 @@ impl Service {
             _ => None,
         };
         self.record.note(note, failed);
-        let runs = matches!(self.engine.phase(), Phase::Starting | Phase::Ready | Phase::Handover);
         let line = match note {
             Note::Built { took, .. } => {
                 let done = if self.spec.is_rule { "done" } else { "built" };
@@ -150,12 +149,11 @@ impl Service {
                 }
                 let after = text::duration(took);
                 let how = failure_of(&step.command, &step.program, failure);
-                let line = match runs {
-                    _ if self.spec.is_rule => format!("COMMAND FAILED after {after}: {how}"),
-                    // Which ends by it.
-                    _ if self.smoke.is_some() => format!("BUILD FAILED after {after}: {how}"),
-                    true => format!("BUILD FAILED after {after}: {how}; what runs goes on"),
-                    false => format!("BUILD FAILED after {after}: {how}; waiting for a change"),
+                let line = match self.spec.is_rule {
+                    true => format!("COMMAND FAILED after {after}: {how}"),
+                    false => {
+                        format!("BUILD FAILED after {after}: {how}; {}", self.goes_on(failure))
+                    }
                 };
                 Line::problem(Kind::BuildFailed, line)
                     .with("command", &*step.command)
@@ -201,6 +199,20 @@ impl Service {
             }
         };
         self.log(line, shared);
+    }
+
+    /// How it goes on after a build that failed.
+    fn goes_on(&self, failure: Failure) -> String {
+        let outlook = self.engine.outlook(Instant::now());
+        let runs = matches!(self.engine.phase(), Phase::Starting | Phase::Ready | Phase::Handover);
+        match outlook {
+            _ if self.smoke.is_some() => format!("ending with status {}", failure.status()),
+            Outlook::End => format!("ending with status {}", failure.status()),
+            _ if runs => "what runs goes on".into(),
+            _ if self.engine.is_building() => "building once more".into(),
+            Outlook::Retry(_) => "what was built before is started again".into(),
+            Outlook::Change => "waiting for a change".into(),
+        }
     }
 
     /// A line that also says how long it took since the change that led to it, if one did.

@@ -139,6 +139,7 @@ fn crashes_and_builds_that_fail_are_runs_so_that_a_script_does_not_wait_for_ever
     assert_eq!(session.wait().code(), Some(128 + 9), "{}", session.output());
     assert_eq!(session.seen("starting it again in"), 1);
     let mut session = tree.run(&["--runs", "1", "--build", "exit 3"], "echo never");
+    session.wait_for("exit 3 ended with status 3; ending with status 3");
     assert_eq!(session.wait().code(), Some(3), "{}", session.output());
     let mut command = tree.stakeout();
     command.args(["--runs", "1", "--build", "echo built"]);
