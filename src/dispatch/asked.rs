@@ -27,9 +27,10 @@ impl Dispatcher {
         let chosen = chosen.filter(|(number, _)| which.is_none_or(|which| which == *number));
         let chosen: Vec<&Service> = chosen.map(|(_, service)| service).collect();
         let has_program = chosen.iter().any(|service| service.spec.program.is_some());
+        let has_steps = chosen.iter().any(|service| !service.spec.steps.is_empty());
         let request = match asked.ask {
             Ask::Status => return Answer::Status(Box::new(self.status())),
-            Ask::BuildOutput if chosen.iter().all(|service| service.spec.steps.is_empty()) => {
+            Ask::BuildOutput if !has_steps => {
                 return Answer::Refused("nothing is built here (--build)".into());
             }
             Ask::BuildOutput => {
@@ -38,6 +39,9 @@ impl Dispatcher {
             }
             Ask::Restart if !has_program => {
                 return Answer::Refused("there is no program here to restart".into());
+            }
+            Ask::Build if !has_program && !has_steps => {
+                return Answer::Refused("there is nothing here to build or to run".into());
             }
             Ask::Stop => Request::Stop,
             Ask::Restart => Request::Restart,

@@ -280,6 +280,9 @@ fn what_cannot_be_done_is_refused_with_the_reason() {
     let (code, text) = ask(&tree, &place, &["restart"]);
     assert_eq!(code, Some(2));
     assert!(text.contains("no program here"), "{text}");
+    let (code, text) = ask(&tree, &place, &["build"]);
+    assert_eq!(code, Some(2));
+    assert!(text.contains("nothing here to build"), "{text}");
     let (code, text) = ask(&tree, &place, &["logs", "--build"]);
     assert_eq!(code, Some(2));
     assert!(text.contains("nothing is built"), "{text}");
