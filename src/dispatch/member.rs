@@ -54,6 +54,7 @@ impl Member {
         self.formerly.clear();
         self.service.tell(Event::Watching, shared);
         if self.service.spec.policy.postpone && self.has_changed {
+            self.service.held.lose_track();
             self.service.tell(Event::Changed, shared);
         }
     }

@@ -24,6 +24,7 @@ mod board;
 mod changes;
 mod configure;
 mod first_look;
+mod held;
 mod jobs;
 mod keys;
 mod member;
@@ -339,7 +340,7 @@ impl Dispatcher {
                 self.say_keys();
                 self.begin();
             }
-            Report::Changed { changes, settling, after } => {
+            Report::Changed { changes, before, settling, after } => {
                 if self.clear {
                     self.shared.log.clear_screen();
                 }
@@ -347,7 +348,7 @@ impl Dispatcher {
                 self.say_changes(&changes, detect, settling);
                 let noticed = Noticed { detect, settle: settling, after };
                 self.stage.iter_mut().for_each(|stage| stage.changed(&changes));
-                let is_seen = self.services.changed(&changes, noticed, &mut self.shared);
+                let is_seen = self.services.changed(&changes, &before, noticed, &mut self.shared);
                 self.stage.iter_mut().filter(|_| is_seen).for_each(Stage::reload);
             }
             report => self.say_report(&report),

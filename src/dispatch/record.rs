@@ -167,6 +167,11 @@ impl Record {
         self.timeline.settle = Some(settle);
     }
 
+    /// Changes that have waited were undone.
+    pub(super) fn undone(&mut self) {
+        self.timeline = Timeline::default();
+    }
+
     /// The program was stopped within this time.
     pub(super) fn stopped(&mut self, took: Duration) {
         self.timeline.stop = Some(took);

@@ -12,7 +12,7 @@ use crate::config::Kind;
 use crate::engine::{Event, OnChange};
 use crate::process::signals;
 use crate::scan::Filter;
-use crate::tree::Change;
+use crate::tree::{Change, Snapshot};
 use crate::ui::{Kind as Said, Level, Line, text};
 
 /// What some changes lead to.
@@ -102,6 +102,7 @@ impl Services {
     pub(super) fn changed(
         &mut self,
         changes: &[Change],
+        before: &Snapshot,
         noticed: Noticed,
         shared: &mut Shared,
     ) -> bool {
@@ -142,7 +143,7 @@ impl Services {
             is_seen |= events.iter().any(is_done);
             match (events.is_empty(), member.has_begun) {
                 (true, _) => {}
-                (false, true) => member.service.changed(&own, noticed, &events, shared),
+                (false, true) => member.service.changed(&own, before, noticed, &events, shared),
                 // It will begin with the tree as it is then.
                 (false, false) => member.has_changed = true,
             }
@@ -151,7 +152,7 @@ impl Services {
             let Rule { name, effect: Effect::Run(_), .. } = &self.rules[*rule] else { continue };
             let mut commands = self.commands.iter_mut();
             if let Some(command) = commands.find(|it| it.service.spec.key == *name && it.is_on()) {
-                command.service.changed(changes, noticed, &[Event::Changed], shared);
+                command.service.changed(changes, before, noticed, &[Event::Changed], shared);
             }
         }
         self.advance(shared);

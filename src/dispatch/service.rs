@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::Shared;
 use super::changes::Changes;
+use super::held::Held;
 use super::probing::Probing;
-use super::record::{Noticed, Record};
+use super::record::Record;
 use super::rules::is_of;
 use super::smoke::Smoke;
 use super::spec::Spec;
@@ -15,8 +16,7 @@ use super::steps::RunningStep;
 use super::supply::Supply;
 use crate::control::BuildResult;
 use crate::engine::{
-    Action, Echo, Engine, Event, Heed, Instance, NotStarted, Note, OnChange, Outputs, Phase,
-    Request,
+    Action, Echo, Engine, Event, Instance, NotStarted, Note, OnChange, Outputs, Phase, Request,
 };
 use crate::process::{Given, Stdin};
 use crate::ready::Tail;
@@ -52,6 +52,7 @@ pub(super) struct Service {
     /// The last lines of each step of the last build, as far as that has come.
     pub(super) output: Vec<Vec<String>>,
     pub(super) changes: Changes,
+    pub(super) held: Held,
     pub(super) supply: Supply,
     pub(super) probing: Option<Probing>,
     pub(super) smoke: Option<Smoke>,
@@ -93,6 +94,7 @@ impl Service {
             steps: BTreeMap::new(),
             output: Vec::new(),
             changes: Changes::default(),
+            held: Held::default(),
             ended: None,
         }
     }
@@ -123,25 +125,6 @@ impl Service {
     /// Which of these changes are its own.
     pub(super) fn own(&self, changes: &[Change]) -> Vec<Change> {
         changes.iter().filter(|change| is_of(&self.spec.filter, change)).cloned().collect()
-    }
-
-    /// The tree settled on other content, which leads to these events.
-    pub(super) fn changed(
-        &mut self,
-        changes: &[Change],
-        noticed: Noticed,
-        events: &[Event],
-        shared: &mut Shared,
-    ) {
-        self.changes.add(changes);
-        let heed = self.heed(changes, noticed, events, shared);
-        if heed != Heed::Pass {
-            self.record.settled(noticed);
-        }
-        if heed == Heed::Act {
-            self.say_echo(changes, noticed, shared);
-            events.iter().for_each(|event| self.tell(*event, shared));
-        }
     }
 
     /// Tells the engine what happened, and does what it answers.
@@ -184,6 +167,7 @@ impl Service {
             _ => {}
         }
         let actions = self.engine.handle(event, Instant::now());
+        self.note_done(Some(event), &actions);
         self.note_told(event, &actions);
         self.say_sent(event, &actions, shared);
         if let Event::Exited(instance, exit) = event
@@ -205,6 +189,7 @@ impl Service {
     fn take_note(&mut self, event: Event) {
         match event {
             Event::Changed | Event::Ruled(_) if self.engine.is_paused() => {}
+            Event::Requested(Request::Pause) => self.hold(),
             Event::Requested(Request::Resume) if self.engine.has_waiting() => self.record.resumed(),
             event => self.record.take(event),
         }
@@ -240,6 +225,7 @@ impl Service {
         self.tick_smoke(shared);
         self.tick_outputs(shared);
         let actions = self.engine.tick(Instant::now());
+        self.note_done(None, &actions);
         self.act_all(actions, shared);
     }
 

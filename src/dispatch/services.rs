@@ -91,6 +91,7 @@ impl Services {
     /// What counts as a change is another: all start anew.
     pub(super) fn changed_all(&mut self, shared: &mut Shared) {
         for member in self.members.iter_mut().filter(|member| member.is_on()) {
+            member.service.held.lose_track();
             member.service.tell(Event::Changed, shared);
         }
         self.advance(shared);

@@ -86,6 +86,19 @@ impl Engine {
         self.paused == Some(true)
     }
 
+    /// Whether there was one, or signals wait.
+    pub fn is_anything_waiting(&self) -> bool {
+        self.has_waiting() || !self.waiting.is_empty()
+    }
+
+    /// All that waits was undone.
+    pub fn undone(&mut self) {
+        if let Some(has_changed) = &mut self.paused {
+            *has_changed = false;
+            self.waiting.clear();
+        }
+    }
+
     /// The instance that is up, or going.
     pub fn current(&self) -> Option<Instance> {
         self.runner.current()

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{Interval, Mode, TrustVerdict};
 use crate::scan::Trouble;
-use crate::tree::Change;
+use crate::tree::{Change, Snapshot};
 
 /// How watching is timed.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +55,8 @@ pub enum Report {
     Changed {
         /// What is different from the last time.
         changes: Vec<Change>,
+        /// What was there the last time.
+        before: Snapshot,
         /// From the first sight of a change until it was settled.
         settling: Duration,
         /// When the look at everything began after which something moved last: the last of the

@@ -300,12 +300,13 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
             Verdict::Settled { since } => {
                 self.agenda.settling = None;
                 self.moving.clear();
-                let changes = diff(&self.base, &self.latest);
-                self.base = self.latest.clone();
+                let before = std::mem::replace(&mut self.base, self.latest.clone());
+                let changes = diff(&before, &self.latest);
                 // What was changed and changed back is no change.
                 if !changes.is_empty() {
                     let after = self.moved_after;
-                    self.send(Report::Changed { changes, settling: since.elapsed(), after })?;
+                    let settling = since.elapsed();
+                    self.send(Report::Changed { changes, before, settling, after })?;
                 }
             }
         }

@@ -20,7 +20,7 @@ fn socket(place: &Tree) -> PathBuf {
     place.path("control.sock")
 }
 
-fn started(tree: &Tree, place: &Tree, options: &[&str]) -> Session {
+pub fn started(tree: &Tree, place: &Tree, options: &[&str]) -> Session {
     let mut command = tree.stakeout();
     command.args(["-v", "--interval", "20ms", "--control"]).arg(socket(place));
     command.args(options).args([
@@ -38,7 +38,7 @@ fn asking(tree: &Tree, place: &Tree, words: &[&str]) -> Command {
     command
 }
 
-fn ask(tree: &Tree, place: &Tree, words: &[&str]) -> (Option<i32>, String) {
+pub fn ask(tree: &Tree, place: &Tree, words: &[&str]) -> (Option<i32>, String) {
     text(asking(tree, place, words).output().expect("an answer"))
 }
 
@@ -47,7 +47,7 @@ fn text(output: Output) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8(text).expect("text"))
 }
 
-fn status(tree: &Tree, place: &Tree) -> Value {
+pub fn status(tree: &Tree, place: &Tree) -> Value {
     let (code, text) = ask(tree, place, &["status", "--json"]);
     assert_eq!(code, Some(0), "{text}");
     serde_json::from_str(&text).expect("JSON")
@@ -117,52 +117,6 @@ fn the_program_is_restarted_on_request_and_says_why_it_was() {
     eventually("the failure to be counted", || {
         self::status(&tree, &place)["program"]["restarts"]["by_failure"] == 1
     });
-}
-
-#[test]
-fn changes_wait_while_it_is_paused() {
-    let (tree, place) = (Tree::new(&[("a", "one")]), Tree::new(&[]));
-    let mut session = started(&tree, &place, &[]);
-    session.wait_for("runs 42 as");
-    session.wait_until_settled();
-    assert_eq!(ask(&tree, &place, &["pause"]).0, Some(0));
-    tree.write("a", "two");
-    session.wait_for("modified a");
-    // Were it acted on, that would have come before this is answered.
-    let paused = status(&tree, &place);
-    assert_eq!((&paused["paused"], &paused["generation"]), (&true.into(), &1.into()));
-    assert_eq!(paused["program"]["restarts"]["by_change"], 0);
-    assert_eq!(paused["state"], "ready");
-    assert_eq!(ask(&tree, &place, &["resume"]).0, Some(0));
-    session.wait_for("runs 42 as");
-    assert_eq!(status(&tree, &place)["paused"], false);
-}
-
-#[test]
-fn what_was_asked_for_while_it_was_paused_is_not_done_again() {
-    let (tree, place) = (Tree::new(&[("a", "one")]), Tree::new(&[]));
-    let mut session = started(&tree, &place, &["--build", "grep -c . a"]);
-    session.wait_for("runs 42 as");
-    session.wait_until_settled();
-    ask(&tree, &place, &["pause"]);
-    tree.write("a", "two");
-    session.wait_for("modified a");
-    ask(&tree, &place, &["build"]);
-    session.wait_for("runs 42 as");
-    ask(&tree, &place, &["resume"]);
-    let known = status(&tree, &place);
-    assert_eq!(known["building"], false, "{known}");
-    // What was not built yet is, and not as if something had failed.
-    ask(&tree, &place, &["pause"]);
-    tree.write("a", "three");
-    session.wait_for("modified a");
-    ask(&tree, &place, &["restart"]);
-    session.wait_for("runs 42 as");
-    ask(&tree, &place, &["resume"]);
-    session.wait_for("runs 42 as");
-    let restarts = &status(&tree, &place)["program"]["restarts"];
-    let expected = serde_json::json!({ "by_change": 1, "by_failure": 0, "by_request": 2 });
-    assert_eq!(restarts, &expected);
 }
 
 #[test]

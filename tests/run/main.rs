@@ -22,6 +22,7 @@ mod keys;
 mod load;
 mod log;
 mod notifying;
+mod pausing;
 mod pid1;
 mod restarting;
 mod rules;

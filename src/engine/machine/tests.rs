@@ -401,6 +401,13 @@ fn what_was_begun_meanwhile_leaves_nothing_to_resume() {
     engine.handle(Event::Gone(Instance(1)), now);
     assert_eq!(engine.tick(engine.deadline().unwrap()), start(2));
     assert_eq!(asked(&mut engine, Request::Resume), []);
+    // All of it was undone.
+    asked(&mut engine, Request::Pause);
+    engine.handle(Event::Changed, now);
+    engine.handle(Event::Ruled(OnChange::Signal(1)), now);
+    engine.undone();
+    assert!(!engine.is_anything_waiting());
+    assert_eq!(asked(&mut engine, Request::Resume), []);
     // A change after that is another one.
     asked(&mut engine, Request::Pause);
     asked(&mut engine, Request::Restart);
