@@ -8,7 +8,7 @@ use std::io;
 use std::net::{TcpListener, ToSocketAddrs};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::{SocketAddr as UnixAddress, UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
@@ -35,6 +35,9 @@ enum Place {
     Abstract(String),
 }
 
+/// The device and inode of a file, which are no other's as long as it is open.
+type Identity = (u64, u64);
+
 /// A socket that is open.
 #[derive(Debug)]
 pub struct Socket {
@@ -43,8 +46,8 @@ pub struct Socket {
     descriptor: OwnedFd,
     /// Where it is, to be shown.
     place: String,
-    /// Its file, removed at the end.
-    file: Option<PathBuf>,
+    /// Its file, removed at the end, and which that is.
+    file: Option<(PathBuf, Identity)>,
 }
 
 impl Address {
@@ -125,7 +128,9 @@ impl Socket {
             Place::Unix(path) => {
                 let listener = unix(path).map_err(|error| refused(address, &error))?;
                 // Once and for all: our working directory may become another of its name.
-                (listener.into(), Some(std::path::absolute(path).unwrap_or_else(|_| path.clone())))
+                let file = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+                let identity = identity(&file);
+                (listener.into(), identity.ok().map(|identity| (file, identity)))
             }
         };
         // The standard library asks for 128 and for -1.
@@ -149,10 +154,17 @@ impl fmt::Display for Socket {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        if let Some(file) = &self.file {
+        // Unless somebody else has put theirs there.
+        if let Some((file, made)) = &self.file
+            && identity(file).is_ok_and(|found| found == *made)
+        {
             _ = fs::remove_file(file);
         }
     }
+}
+
+fn identity(path: &Path) -> io::Result<Identity> {
+    fs::symlink_metadata(path).map(|found| (found.dev(), found.ino()))
 }
 
 /// Listens on `HOST:PORT`, for ourselves.
@@ -281,5 +293,11 @@ mod tests {
         fs::write(&path, "no socket").unwrap();
         assert!(Socket::open(&address).is_err(), "it is somebody's file");
         assert_eq!(fs::read_to_string(&path).unwrap(), "no socket");
+        fs::remove_file(&path).unwrap();
+        let socket = Socket::open(&address).unwrap();
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "somebody's").unwrap();
+        drop(socket);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "somebody's");
     }
 }
