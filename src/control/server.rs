@@ -216,7 +216,7 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
     flock(&lock, FlockOperation::LockExclusive)?;
     // Connecting to a file is refused as well, and a link is followed: neither is ours to remove.
     if fs::symlink_metadata(path).is_ok_and(|found| !found.file_type().is_socket()) {
-        let why = "there is something else than a socket, which is kept";
+        let why = "what is there is no socket, and is kept";
         return Err(io::Error::new(ErrorKind::AlreadyExists, why));
     }
     if UnixStream::connect(path).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused) {

@@ -301,7 +301,7 @@ fn what_is_no_socket_is_kept_and_so_is_what_took_its_place() {
         let mut session = Session::start(command);
         assert_eq!(session.wait().code(), Some(2));
         let path = place.path(name).display().to_string();
-        for text in [&*path, "something else than a socket, which is kept", "another --control"] {
+        for text in [&*path, "what is there is no socket, and is kept", "another --control"] {
             assert!(session.output().contains(text), "{text}: {}", session.output());
         }
         assert!(fs::symlink_metadata(place.path(name)).is_ok(), "{name} is gone");
