@@ -165,8 +165,9 @@ impl Service {
                 let Step { command, program, .. } = &self.spec.steps[step];
                 let how = failure_of(command, program, failure);
                 smoke.fail(failure.status(), &format!("the build failed: {how}"));
-                let last = self.output.len().saturating_sub(KEPT);
-                smoke.report.output = self.output[last..].to_vec();
+                let output = self.output.last().map_or(&[][..], Vec::as_slice);
+                let last = output.len().saturating_sub(KEPT);
+                smoke.report.output = output[last..].to_vec();
                 smoke.report.is_of_build = true;
                 self.end_smoke(shared);
             }
