@@ -2,27 +2,44 @@
 //! named, and once it ends what was done meanwhile is found, and nothing else.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
+use std::thread;
 
 use super::share::{Faults, Op, Share};
 use super::support::Watched;
+use super::witness::Witness;
 
 const ERRNOS: [i32; 4] = [libc::EIO, libc::ESTALE, libc::ENOTCONN, libc::EACCES];
+
+/// Has the next look list and read all, though nothing changes.
+fn disturb(share: &Share, round: usize) {
+    share.write("a", "one");
+    share.write("src/b", "two");
+    symlink("a", share.behind("scratch")).unwrap();
+    fs::rename(share.behind("scratch"), share.behind("link")).unwrap();
+    // A directory in which is nothing is no entry, but it is a name.
+    let empty = share.behind(&format!("empty{}", round % 2));
+    fs::create_dir(&empty).or_else(|_| fs::remove_dir(&empty)).unwrap();
+}
 
 #[test]
 fn no_error_of_any_call_is_a_deletion_or_a_change() {
     let Some(share) = Share::mount() else { return };
-    share.write("a", "one");
-    share.write("src/b", "two");
-    std::os::unix::fs::symlink("a", share.behind("link")).unwrap();
+    disturb(&share, 0);
     let mut tree = Watched::at(share.path(), false);
-    let known = tree.scanner.snapshot().len();
+    let mut witness = Witness::new(&share);
     for op in Op::ALL {
         for errno in ERRNOS {
             share.set(Faults { errors: Some((vec![op], errno)), ..Faults::default() });
-            for _ in 0..2 {
+            for round in 0..3 {
+                let failed = share.failed();
+                disturb(&share, round);
                 let look = tree.scanner.look();
-                assert_eq!(look.snapshot.len(), known, "{op:?} fails with {errno}");
+                assert!(share.failed() > failed, "{op:?} was not asked");
+                let told: Vec<i32> = look.troubles.iter().map(|trouble| trouble.errno).collect();
+                assert!(told.contains(&errno), "{op:?} fails with {errno}: {:?}", look.troubles);
+                witness.judge(&look);
             }
             share.set(Faults::default());
         }
@@ -32,20 +49,40 @@ fn no_error_of_any_call_is_a_deletion_or_a_change() {
 
 #[test]
 fn what_is_done_during_trouble_is_found_after_it() {
-    let Some(share) = Share::mount() else { return };
-    share.write("a", "one");
-    share.write("src/b", "two");
+    // At the same time, since each waits for stamps to be proven.
+    thread::scope(|scope| {
+        for errno in [libc::EIO, libc::ESTALE, libc::ENOTCONN] {
+            let Some(share) = Share::mount() else { return };
+            scope.spawn(move || edit_during_trouble(&share, errno));
+        }
+    });
+}
+
+fn edit_during_trouble(share: &Share, errno: i32) {
+    disturb(share, 0);
     let mut tree = Watched::at(share.path(), false);
     for (round, op) in Op::ALL.into_iter().enumerate() {
-        share.set(Faults { errors: Some((vec![op], libc::EIO)), ..Faults::default() });
-        tree.scanner.look();
+        let mut witness = Witness::new(share);
+        share.set(Faults { errors: Some((vec![op], errno)), ..Faults::default() });
+        witness.judge(&tree.scanner.look());
         share.write("a", &format!("edit {round}"));
         fs::rename(share.behind("src"), share.behind("lib")).unwrap();
-        tree.scanner.look();
+        fs::remove_file(share.behind("link")).unwrap();
+        symlink(format!("edit {round}"), share.behind("link")).unwrap();
+        witness.take_note();
+        for _ in 0..2 {
+            let look = tree.scanner.look();
+            assert!(look.troubles.iter().any(|trouble| trouble.errno == errno), "{op:?}, {errno}");
+            witness.judge(&look);
+        }
+        assert!(share.failed() > 0, "{op:?} was not asked");
         share.set(Faults::default());
-        assert_eq!(tree.changes(), ["modified a", "renamed src/b -> lib/b"], "{op:?}");
+        let changes = tree.changes();
+        let wanted = ["modified a", "modified link", "renamed src/b -> lib/b"];
+        assert_eq!(changes, wanted, "{op:?}, {errno}");
         fs::rename(share.behind("lib"), share.behind("src")).unwrap();
-        assert_eq!(tree.changes(), ["renamed lib/b -> src/b"]);
+        assert_eq!(tree.scanner.look().troubles, []);
+        tree.forget_changes();
     }
 }
 

@@ -15,3 +15,4 @@ mod share;
 #[allow(dead_code, reason = "the scan tests use the rest")]
 #[path = "../scan/support.rs"]
 mod support;
+mod witness;

@@ -1,16 +1,18 @@
-//! Random edits on a share with random faults: once all is well and quiet, what is seen is what is
-//! there, and what was reported is the difference and nothing more.
+//! Random edits on a share with random faults: no look shows what never was, and once all is well
+//! and quiet, what is seen is what is there.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+use stakeout::scan::{Plan, Root, Scanner, Selection};
 
 use super::share::{Faults, Op, Share};
 use super::support::{Watched, write};
+use super::witness::{Witness, truth};
 
 const PATHS: [&str; 7] = ["a", "b", "d", "a/x", "b/x", "d/x", "d/x/y"];
 
@@ -29,12 +31,15 @@ pub enum Step {
 }
 
 fn any_faults() -> impl Strategy<Value = Faults> {
-    let op = prop::sample::select(Op::ALL.to_vec());
+    let ops = prop::sample::subsequence(Op::ALL.to_vec(), 1..3);
     let errno = prop::sample::select(vec![libc::EIO, libc::ESTALE, libc::ENOTCONN, libc::EACCES]);
+    // Everywhere, or at one path only.
+    let only = prop::option::of(prop::sample::select(PATHS.to_vec()).prop_map(PathBuf::from));
     prop_oneof![
         2 => Just(Faults::default()),
-        3 => (op, errno).prop_map(|(op, errno)| Faults {
-            errors: Some((vec![op], errno)),
+        6 => (ops, errno, only).prop_map(|(ops, errno, only)| Faults {
+            errors: Some((ops, errno)),
+            only,
             ..Faults::default()
         }),
         1 => Just(Faults { half_listings: true, ..Faults::default() }),
@@ -102,55 +107,74 @@ pub fn edit(root: &Path, step: &Step) -> std::io::Result<()> {
     }
 }
 
-/// What a reader finds: each path with its content, mode bit or target.
-fn contents(root: &Path) -> Vec<(String, String)> {
-    let walk = walkdir::WalkDir::new(root).sort_by_file_name().into_iter();
-    let files = walk.map(Result::unwrap).filter(|entry| !entry.file_type().is_dir());
-    let content = |entry: walkdir::DirEntry| {
-        let path = entry.path();
-        let shown = path.strip_prefix(root).unwrap().display().to_string();
-        let content = match entry.path_is_symlink() {
-            true => format!("link to {}", fs::read_link(path).unwrap().display()),
-            false => {
-                let mode = entry.metadata().unwrap().permissions().mode() & 0o100;
-                format!("{mode:o} {}", fs::read_to_string(path).unwrap())
+/// Makes the share anew.
+fn start_over(share: &Share) {
+    share.set(Faults::default());
+    for path in fs::read_dir(share.behind("")).unwrap().flatten() {
+        _ = fs::remove_dir_all(path.path()).or_else(|_| fs::remove_file(path.path()));
+    }
+    write(&share.behind("a"), "0");
+    write(&share.behind("d/x"), "1");
+    symlink("a", share.behind("b")).unwrap();
+}
+
+/// Does all steps; no look shows what never was.
+fn follow(share: &Share, steps: &[Step], scanner: &mut Scanner) {
+    let mut witness = Witness::new(share);
+    let mut is_stale = false;
+    for step in steps {
+        // Many cannot be done in the tree as it is then.
+        _ = edit(&share.behind(""), step);
+        match step {
+            // What is too old was there at any time.
+            Step::Look if is_stale => witness.pass(&scanner.look()),
+            Step::Look => witness.judge(&scanner.look()),
+            Step::Fault(faults) => {
+                is_stale = faults.stale_listings;
+                share.set(faults.clone());
             }
-        };
-        (shown, content)
+            _ => witness.take_note(),
+        }
+    }
+}
+
+fn for_any_steps(cases: u32, most: usize, case: impl Fn(Vec<Step>)) {
+    let max_shrink_iters = cases;
+    let config = Config { cases, max_shrink_iters, failure_persistence: None, ..Config::default() };
+    let test = |steps| {
+        case(steps);
+        Ok(())
     };
-    files.map(content).collect()
+    TestRunner::new(config).run(&prop::collection::vec(any_step(), 10..most), test).unwrap();
+}
+
+/// Without waiting until stamps are proven there is time for many cases.
+#[test]
+fn no_look_under_any_faults_shows_what_never_was() {
+    let Some(share) = Share::mount() else { return };
+    for_any_steps(150, 90, |steps| {
+        start_over(&share);
+        let everything = Selection::new(&[], &[]).unwrap();
+        let plan = Plan::new(vec![Root::new(share.path())], everything, &[], false).unwrap();
+        let mut scanner = Scanner::new(plan).unwrap();
+        scanner.look();
+        while scanner.read_baseline() {}
+        follow(&share, &steps, &mut scanner);
+    });
 }
 
 #[test]
 fn after_any_edits_under_any_faults() {
     let Some(share) = Share::mount() else { return };
-    let config =
-        Config { cases: 10, max_shrink_iters: 8, failure_persistence: None, ..Config::default() };
-    let steps = prop::collection::vec(any_step(), 10..60);
-    let run = |steps: Vec<Step>| {
-        share.set(Faults::default());
-        for path in fs::read_dir(share.behind("")).unwrap().flatten() {
-            _ = fs::remove_dir_all(path.path()).or_else(|_| fs::remove_file(path.path()));
-        }
-        write(&share.behind("a"), "0");
-        write(&share.behind("d/x"), "1");
+    for_any_steps(10, 60, |steps| {
+        start_over(&share);
         let mut tree = Watched::at(share.path(), false);
-        let before = contents(&share.behind(""));
-        for step in &steps {
-            // Many cannot be done in the tree as it is then.
-            _ = edit(&share.behind(""), step);
-            match step {
-                Step::Look => _ = tree.scanner.look(),
-                Step::Fault(faults) => share.set(faults.clone()),
-                _ => {}
-            }
-        }
+        let before = truth(&share.behind(""));
+        follow(&share, &steps, &mut tree.scanner);
         share.set(Faults::default());
         tree.settle();
         tree.assert_equals_reference();
-        let is_same = contents(&share.behind("")) == before;
+        let is_same = truth(&share.behind("")) == before;
         assert_eq!(tree.changes().is_empty(), is_same, "changes are reported where there are some");
-        Ok(())
-    };
-    TestRunner::new(config).run(&steps, run).unwrap();
+    });
 }

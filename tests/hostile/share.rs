@@ -17,54 +17,15 @@ use fuser::{
     ReplyEntry, ReplyOpen, Request, Session,
 };
 
+#[path = "share/faults.rs"]
+mod faults;
+#[path = "../scan/skip.rs"]
+pub mod skip;
+
+pub use faults::{Faults, Op};
+
 /// Requests that are answered at the same time.
 const THREADS: usize = 24;
-
-/// What is wrong with the share. All is well by default.
-#[derive(Clone, Debug, Default)]
-pub struct Faults {
-    /// These operations fail with this errno.
-    pub errors: Option<(Vec<Op>, i32)>,
-    /// Only where the path, relative to the share's top, is this one.
-    pub only: Option<PathBuf>,
-    /// Listings fail after their first entries.
-    pub half_listings: bool,
-    /// Each request takes so much longer.
-    pub latency: Duration,
-    /// Times are rounded down to multiples of this.
-    pub granule: Duration,
-    /// Times are so many seconds ahead, or behind.
-    pub skew: i64,
-    /// Every time shown is the epoch: a clock that never ticks.
-    pub stopped_clock: bool,
-    /// Inode numbers are others whenever they are asked for.
-    pub unstable_inodes: bool,
-    /// Directories' times and sizes never change.
-    pub frozen_directories: bool,
-    /// The kernel may remember names and attributes for so long.
-    pub remembered: Duration,
-    /// Listings show what they showed when this was set.
-    pub stale_listings: bool,
-    /// No request is answered.
-    pub hangs: bool,
-}
-
-/// What a request wants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Op {
-    Lookup,
-    Getattr,
-    Open,
-    Read,
-    Readlink,
-    Opendir,
-    Readdir,
-}
-
-impl Op {
-    pub const ALL: [Op; 7] =
-        [Op::Lookup, Op::Getattr, Op::Open, Op::Read, Op::Readlink, Op::Opendir, Op::Readdir];
-}
 
 /// A mounted share. Unmounted when dropped, whatever it is made to do.
 pub struct Share {
@@ -74,14 +35,11 @@ pub struct Share {
     session: Option<BackgroundSession>,
 }
 
-/// Whether this user and kernel can mount things. Where not, says so: the test is skipped then,
-/// or, where all tests have to run, fails.
+/// Whether this user and kernel can mount things; where not, the test is skipped.
 pub fn can_mount() -> bool {
     let can = rustix::process::geteuid().is_root() && Path::new("/dev/fuse").exists();
     if !can {
-        let message = "skipped: needs root and /dev/fuse";
-        assert!(std::env::var_os("CI_ALL_TESTS").is_none(), "{message}");
-        println!("{message}");
+        skip::skip("needs root and /dev/fuse");
     }
     can
 }
@@ -126,7 +84,13 @@ impl Share {
             state.listings.clear();
         }
         state.faults = faults;
+        state.failed = 0;
         self.server.released.notify_all();
+    }
+
+    /// How many requests have failed by the errors that were set last.
+    pub fn failed(&self) -> usize {
+        self.server.state().failed
     }
 
     /// How many requests wait for an answer.
@@ -168,6 +132,7 @@ struct State {
     made_up: u64,
     at_once: usize,
     most_at_once: usize,
+    failed: usize,
 }
 
 type Outcome<T> = Result<T, Errno>;
@@ -210,7 +175,9 @@ impl Server {
             && ops.contains(&op)
             && state.faults.only.as_ref().is_none_or(|only| *only == path)
         {
-            return Err(Errno::from_i32(*errno));
+            let errno = *errno;
+            state.failed += 1;
+            return Err(Errno::from_i32(errno));
         }
         work(&mut state, path)
     }
