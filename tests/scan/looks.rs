@@ -99,39 +99,6 @@ fn a_directory_swapped_for_a_link_to_another_is_not_entered() {
 }
 
 #[test]
-fn fifos_and_sockets_are_no_entries_and_never_opened() {
-    let mut tree = Watched::new(&[("a", "1")]);
-    let mode = rustix::fs::Mode::from_raw_mode(0o600);
-    let fifo = rustix::fs::FileType::Fifo;
-    rustix::fs::mknodat(rustix::fs::CWD, tree.path("fifo"), fifo, mode, 0).unwrap();
-    let _socket = std::os::unix::net::UnixListener::bind(tree.path("socket")).unwrap();
-    // Opening the FIFO would hang here for ever.
-    assert_eq!(tree.changes(), [""; 0]);
-}
-
-#[test]
-fn devices_are_no_entries_and_never_opened() {
-    use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
-    let mut tree = Watched::new(&[("a", "1")]);
-    // Numbers for local use (devices.txt) that no driver has: opening one fails with ENXIO.
-    for (name, kind) in [("char", FileType::CharacterDevice), ("block", FileType::BlockDevice)] {
-        let mode = Mode::from_raw_mode(0o600);
-        if let Err(error) = mknodat(CWD, tree.path(name), kind, mode, makedev(254, 77)) {
-            eprintln!("skipped: devices_are_no_entries_and_never_opened: {error}");
-            assert!(std::env::var_os("CI_ALL_TESTS").is_none(), "mknod(2) needs root: {error}");
-            return;
-        }
-    }
-    assert_eq!(tree.scanner.look().troubles, []);
-    assert_eq!(tree.changes(), [""; 0]);
-    // One may take the place of a file between two looks.
-    fs::remove_file(tree.path("a")).unwrap();
-    tree.rename("char", "a");
-    assert_eq!(tree.changes(), ["removed a"]);
-    assert_eq!(tree.scanner.look().troubles, []);
-}
-
-#[test]
 fn what_is_deleted_and_made_again_between_looks_is_judged_by_its_content() {
     let mut tree = Watched::new(&[("a", "1"), ("b", "1"), ("dir/c", "1"), ("dir/d", "1")]);
     for path in ["a", "b"] {
@@ -145,119 +112,6 @@ fn what_is_deleted_and_made_again_between_looks_is_judged_by_its_content() {
     assert_eq!(tree.changes(), ["modified b", "modified dir/d"]);
     tree.write("dir/c", "3");
     assert_eq!(tree.changes(), ["modified dir/c"], "the new directory is watched");
-}
-
-#[test]
-fn names_of_any_bytes_and_lengths_are_names() {
-    use std::os::unix::ffi::OsStrExt;
-    let mut tree = Watched::new(&[]);
-    let name = std::ffi::OsStr::from_bytes(b"new\nline\xff\x1b[31m");
-    fs::write(tree.path("").join(name), "1").unwrap();
-    tree.write(&"x".repeat(255), "2");
-    assert_eq!(tree.changes().len(), 2);
-}
-
-#[test]
-fn paths_longer_than_one_system_call_takes_are_watched() {
-    use rustix::fs::{CWD, Mode, OFlags};
-    let mut tree = Watched::new(&[]);
-    let name = "d".repeat(250);
-    let flags = OFlags::PATH | OFlags::DIRECTORY;
-    let mut at = rustix::fs::openat(CWD, tree.path(""), flags, Mode::empty()).unwrap();
-    for _ in 0..40 {
-        rustix::fs::mkdirat(&at, &name, Mode::from_raw_mode(0o755)).unwrap();
-        at = rustix::fs::openat(&at, &name, flags, Mode::empty()).unwrap();
-    }
-    let create = OFlags::CREATE | OFlags::WRONLY;
-    let mode = Mode::from_raw_mode(0o644);
-    drop(rustix::fs::openat(&at, "file", create, mode).unwrap());
-    let changes = tree.changes();
-    assert_eq!(changes.len(), 1);
-    assert!(changes[0].len() > 10_000, "{} bytes", changes[0].len());
-    let file = rustix::fs::openat(&at, "file", OFlags::WRONLY, mode).unwrap();
-    rustix::io::write(&file, b"edited").unwrap();
-    assert!(tree.changes()[0].starts_with("modified "));
-}
-
-#[test]
-fn a_vanished_root_is_trouble_not_deletion() {
-    let mut tree = Watched::new(&[("root/a", "1")]);
-    let plan = {
-        use stakeout::scan::{Plan, Root, Selection};
-        let everything = Selection::new(&[], &[]).unwrap();
-        Plan::new(vec![Root::new(&tree.path("root"))], everything, &[], false).unwrap()
-    };
-    tree.scanner = stakeout::scan::Scanner::new(plan).unwrap();
-    let before = tree.scanner.look().snapshot;
-    tree.rename("root", "away");
-    let look = tree.scanner.look();
-    assert_eq!(look.snapshot.len(), before.len());
-    assert_eq!(look.troubles.len(), 1);
-    assert_eq!(look.troubles[0].reason(), "No such file or directory");
-    tree.write("root/b", "2");
-    let look = tree.settle();
-    assert_eq!(look.troubles, []);
-    let paths: Vec<_> = look.snapshot.entries().map(|(path, _)| path).collect();
-    assert_eq!(paths, [tree.path("root/b")]);
-}
-
-#[test]
-fn what_cannot_be_read_is_told_of_at_each_look_until_it_can() {
-    let mut tree = Watched::new(&[("a", "1")]);
-    as_another_user(&mut tree, false, unreadable);
-}
-
-/// Watches as a user who may not read everything.
-fn as_another_user(tree: &mut Watched, ignore_files: bool, test: impl Fn(&mut Watched) + Sync) {
-    if !rustix::process::geteuid().is_root() {
-        return test(tree);
-    }
-    // Only the new thread becomes another user, and the scanner's, which it starts.
-    let nobody = rustix::process::Uid::from_raw(65534);
-    fs::set_permissions(tree.path(""), PermissionsExt::from_mode(0o777)).unwrap();
-    std::thread::scope(|scope| {
-        let thread = scope.spawn(|| {
-            rustix::thread::set_thread_res_uid(nobody, nobody, nobody).unwrap();
-            tree.renew(ignore_files);
-            test(tree);
-        });
-        thread.join().unwrap();
-    });
-}
-
-fn unreadable(tree: &mut Watched) {
-    tree.write("secret", "1");
-    fs::set_permissions(tree.path("secret"), PermissionsExt::from_mode(0o000)).unwrap();
-    for _ in 0..3 {
-        let troubles = tree.scanner.look().troubles;
-        let reasons: Vec<_> = troubles.iter().map(|trouble| trouble.reason()).collect();
-        assert_eq!(reasons, ["Permission denied"]);
-        assert_eq!(troubles[0].path, tree.path("secret"));
-    }
-    fs::set_permissions(tree.path("secret"), PermissionsExt::from_mode(0o600)).unwrap();
-    assert_eq!(tree.changes(), ["created secret"]);
-    fs::set_permissions(tree.path("secret"), PermissionsExt::from_mode(0o000)).unwrap();
-    assert_eq!(tree.scanner.look().troubles.len(), 1);
-    fs::set_permissions(tree.path("secret"), PermissionsExt::from_mode(0o600)).unwrap();
-    assert_eq!(tree.changes(), [""; 0], "unreadable was neither removed nor changed");
-}
-
-#[test]
-fn an_unreadable_directory_is_neither_removed_nor_changed() {
-    let mut tree = Watched::new(&[]);
-    as_another_user(&mut tree, false, |tree| {
-        tree.write("closed/a", "1");
-        tree.write("closed/deep/b", "2");
-        assert_eq!(tree.changes(), ["created closed/a", "created closed/deep/b"]);
-        fs::set_permissions(tree.path("closed"), PermissionsExt::from_mode(0o000)).unwrap();
-        for _ in 0..3 {
-            let look = tree.scanner.look();
-            assert_eq!(look.snapshot.len(), 2);
-            assert!(!look.troubles.is_empty());
-        }
-        fs::set_permissions(tree.path("closed"), PermissionsExt::from_mode(0o755)).unwrap();
-        assert_eq!(tree.changes(), [""; 0]);
-    });
 }
 
 #[test]
@@ -292,25 +146,6 @@ fn directories_that_take_each_others_place_are_told_apart() {
     assert_eq!(tree.changes().len(), 2);
     tree.write("in/one/deep/x", "3");
     assert_eq!(tree.changes(), ["modified in/one/deep/x"]);
-}
-
-#[test]
-fn an_ignore_file_that_cannot_be_read_hides_nothing_else() {
-    let mut tree = Watched::new(&[]);
-    as_another_user(&mut tree, true, |tree| {
-        tree.write("a", "1");
-        tree.write(".gitignore", "b");
-        fs::set_permissions(tree.path(".gitignore"), PermissionsExt::from_mode(0o000)).unwrap();
-        for _ in 0..2 {
-            let look = tree.scanner.look();
-            assert!(look.troubles.iter().all(|t| t.path == tree.path(".gitignore")));
-            assert!(!look.troubles.is_empty());
-            assert!(look.snapshot.entries().any(|(path, _)| path == tree.path("a")));
-        }
-        fs::set_permissions(tree.path(".gitignore"), PermissionsExt::from_mode(0o600)).unwrap();
-        tree.write("b", "1");
-        assert_eq!(tree.changes(), ["created .gitignore", "created a"]);
-    });
 }
 
 #[test]

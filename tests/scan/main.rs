@@ -3,5 +3,10 @@
 mod equals_reference;
 mod links;
 mod looks;
+mod names;
 mod racy;
+mod roots;
+mod skip;
+mod special;
 mod support;
+mod unreadable;

@@ -112,8 +112,14 @@ impl Watched {
     pub fn changes(&mut self) -> Vec<String> {
         let look = self.settle();
         assert_eq!(look.troubles, [], "nothing here is unreadable");
-        let changes = diff(&self.base, &look.snapshot);
+        let changes = self.shown_by(&look);
         self.base = look.snapshot;
+        changes
+    }
+
+    /// What a look shows to have changed since the last call of `changes`.
+    pub fn shown_by(&self, look: &Look) -> Vec<String> {
+        let changes = diff(&self.base, &look.snapshot);
         changes.iter().map(|change| self.describe(change)).collect()
     }
 
