@@ -2,13 +2,18 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::session::{Session, Tree};
 use super::share::{Faults, Share};
+
+/// What does not wait for the share takes no longer than this, however busy the machine.
+const PROMPTLY: Duration = Duration::from_secs(20);
 
 /// stakeout on a directory, with a program that does nothing.
 pub struct Running {
@@ -20,10 +25,10 @@ impl Running {
     pub fn start(root: &Path, options: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_stakeout"));
         command.args(options).arg("-w").arg(root).args(["--", "sleep", "1000"]);
-        Self::spawn(command)
+        Self::spawn(&mut command)
     }
 
-    fn spawn(mut command: Command) -> Self {
+    fn spawn(command: &mut Command) -> Self {
         let mut stakeout = command.stderr(Stdio::piped()).spawn().unwrap();
         let errors = BufReader::new(stakeout.stderr.take().unwrap());
         let (sender, lines) = channel();
@@ -44,12 +49,29 @@ impl Running {
             }
         }
     }
+
+    /// Says when it was sent.
+    fn signal(&self, signal: Signal) -> Instant {
+        let now = Instant::now();
+        kill_process(Pid::from_child(&self.stakeout), signal).unwrap();
+        now
+    }
+
+    /// Its status. It ends soon after the signal, though the thread that waits for the share keeps it
+    /// in the table until that answers.
+    fn end(mut self, share: &Share, sent: Instant) -> ExitStatus {
+        let pid = self.stakeout.id().try_into().unwrap();
+        wait_until("it ends", || state(pid).is_none_or(|state| state == 'Z'));
+        assert!(sent.elapsed() < PROMPTLY, "{:?}", sent.elapsed());
+        share.set(Faults::default());
+        self.stakeout.wait().unwrap()
+    }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
+        // Not waited for: it may wait for a share that is unmounted after this.
         _ = self.stakeout.kill();
-        _ = self.stakeout.wait();
     }
 }
 
@@ -59,8 +81,11 @@ fn a_hang_is_told_of_and_watching_goes_on_after_it() {
     share.write("a", "one");
     let stakeout = Running::start(share.path(), &["--interval", "200ms"]);
     stakeout.wait_for("starting sleep");
+    let began = Instant::now();
     share.set(Faults { hangs: true, ..Faults::default() });
     let line = stakeout.wait_for("does not answer since 2");
+    // It is, after 5 s.
+    assert!(began.elapsed() < PROMPTLY, "{:?}", began.elapsed());
     assert!(line.contains(share.path().to_str().unwrap()), "{line}");
     share.set(Faults::default());
     stakeout.wait_for("answers again, after");
@@ -72,17 +97,58 @@ fn a_hang_is_told_of_and_watching_goes_on_after_it() {
 fn while_it_hangs_signals_are_answered_and_the_program_is_stopped() {
     let Some(share) = Share::mount() else { return };
     share.write("a", "one");
-    let mut stakeout = Running::start(share.path(), &["--interval", "200ms"]);
-    stakeout.wait_for("starting sleep");
-    share.set(Faults { hangs: true, ..Faults::default() });
-    stakeout.wait_for("does not answer");
-    let pid = rustix::process::Pid::from_child(&stakeout.stakeout);
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
+        let stakeout = Running::start(share.path(), &["--interval", "20ms"]);
+        stakeout.wait_for("starting sleep");
+        hang(&share);
+        let sent = stakeout.signal(signal);
+        stakeout.wait_for("stopped after");
+        assert_eq!(stakeout.end(&share, sent).code(), Some(code));
+    }
+}
+
+#[test]
+fn while_it_hangs_a_program_that_is_deaf_is_killed_in_time() {
+    let Some(share) = Share::mount() else { return };
+    share.write("a", "one");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stakeout"));
+    command.args(["--interval", "20ms", "--stop-timeout", "500ms", "-w"]).arg(share.path());
+    let script = "trap '' TERM; echo deaf >&2; while :; do sleep 1; done";
+    let stakeout = Running::spawn(command.args(["--", "sh", "-c", script]));
+    stakeout.wait_for("deaf");
+    hang(&share);
+    let sent = stakeout.signal(Signal::TERM);
+    stakeout.wait_for("killing it");
+    assert!(sent.elapsed() >= Duration::from_millis(500), "{:?}", sent.elapsed());
     stakeout.wait_for("stopped after");
-    // The thread that waits for the share keeps the process in the table until it is answered.
-    share.set(Faults::default());
-    let status = stakeout.stakeout.wait().unwrap();
-    assert_eq!(status.code(), Some(143), "{status}");
+    assert_eq!(stakeout.end(&share, sent).code(), Some(137), "the status of what was killed");
+}
+
+#[test]
+fn a_share_that_hangs_from_the_beginning_holds_up_no_signal() {
+    let Some(share) = Share::mount() else { return };
+    share.write("a", "one");
+    for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
+        share.set(Faults { hangs: true, ..Faults::default() });
+        let stakeout = Running::start(share.path(), &["--interval", "20ms"]);
+        wait_until("it waits for the share", || share.at_once() > 0);
+        let sent = stakeout.signal(signal);
+        assert_eq!(stakeout.end(&share, sent).code(), Some(code));
+    }
+}
+
+/// Nobody can work on the share from here on, and somebody tries.
+fn hang(share: &Share) {
+    share.set(Faults { hangs: true, ..Faults::default() });
+    wait_until("it waits for the share", || share.at_once() > 0);
+}
+
+fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let until = Instant::now() + Duration::from_secs(60);
+    while !is_so() {
+        assert!(Instant::now() < until, "{what}: not in time");
+        thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// The state of a process, as proc_pid_stat(5) names it.
@@ -103,33 +169,21 @@ fn a_program_that_cannot_be_killed_is_named_and_no_second_one_is_started() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stakeout"));
     command.args(["--interval", "20ms", "--stop-timeout", "200ms", "-w"]).arg(tree.path());
     command.args(["--", "python3", "-c", script]).arg(share.path().join("data"));
-    let mut stakeout = Running::spawn(command);
+    let mut stakeout = Running::spawn(&mut command);
     let line = stakeout.wait_for("(pid ");
     let pid: i32 = line.split("(pid ").nth(1).unwrap().trim_end_matches(')').parse().unwrap();
-    share.set(Faults { hangs: true, ..Faults::default() });
-    let until = Instant::now() + Duration::from_secs(60);
-    let wait_until = |what: &str, is_so: &dyn Fn() -> bool| {
-        while !is_so() {
-            assert!(Instant::now() < until, "{what}: not in time; its state is {:?}", state(pid));
-            thread::sleep(Duration::from_millis(5));
-        }
-    };
-    wait_until("it waits for the share", &|| share.at_once() > 0);
+    hang(&share);
     change("two");
     stakeout.wait_for("killing it");
     let line = stakeout.wait_for(&format!("{pid}"));
     assert!(line.contains("state D"), "{line}");
-    rustix::process::kill_process(
-        rustix::process::Pid::from_child(&stakeout.stakeout),
-        rustix::process::Signal::TERM,
-    )
-    .unwrap();
+    stakeout.signal(Signal::TERM);
     assert_eq!(stakeout.stakeout.wait().unwrap().code(), Some(125));
     // Whoever waits for the share goes when that answers.
     share.set(Faults::default());
     let left: Vec<String> = stakeout.lines.iter().collect();
     assert!(!left.iter().any(|line| line.contains("starting")), "{left:?}");
-    wait_until("it is gone", &|| state(pid).is_none_or(|state| state == 'Z'));
+    wait_until("it is gone", || state(pid).is_none_or(|state| state == 'Z'));
 }
 
 #[test]
@@ -141,7 +195,7 @@ fn a_share_that_a_link_leads_to_may_hang_and_come_back() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stakeout"));
     command.args(["--interval", "200ms", "--follow-symlinks", "-w"]).arg(tree.path());
     command.args(["--", "sleep", "1000"]);
-    let stakeout = Running::spawn(command);
+    let stakeout = Running::spawn(&mut command);
     stakeout.wait_for("starting sleep");
     share.set(Faults { hangs: true, ..Faults::default() });
     stakeout.wait_for("does not answer since 2");

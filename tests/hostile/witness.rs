@@ -23,6 +23,10 @@ pub enum State {
 }
 
 impl State {
+    fn is_unread(&self) -> bool {
+        matches!(self, State::File { digest: None, .. })
+    }
+
     /// Whether a look may have found this where that is.
     fn may_be(&self, that: &State) -> bool {
         match (self, that) {
@@ -88,18 +92,21 @@ impl<'a> Witness<'a> {
         self.since.push(truth(&self.share.behind("")));
     }
 
-    /// Each path has to be shown as it was before, or as it was at some moment since.
+    /// Each path has to be shown as it was before, or as it was at some moment since; and what was
+    /// read once is not unread again.
     pub fn judge(&mut self, look: &Look) {
         let now = shown(look, self.share.path());
         let all = self.since.iter().chain([&self.before, &now]);
         for path in all.flat_map(BTreeMap::keys).collect::<BTreeSet<_>>() {
             let (is, was) = (now.get(path), self.before.get(path));
+            let is_forgotten =
+                is.is_some_and(State::is_unread) && was.is_some_and(|was| !was.is_unread());
             let has_been = |then: &States| match (is, then.get(path)) {
                 (Some(is), Some(then)) => is.may_be(then),
                 (is, then) => is == then,
             };
             assert!(
-                is == was || self.since.iter().any(has_been),
+                is == was || !is_forgotten && self.since.iter().any(has_been),
                 "{path:?} is shown as {is:?}, was as {was:?}, and since there was {:?}; {:?}",
                 self.since.iter().map(|then| then.get(path)).collect::<Vec<_>>(),
                 look.troubles
