@@ -5,10 +5,15 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use proptest::prelude::*;
+use skip::skip;
+use stakeout::scan::{Plan, Root, Scanner, Selection};
+
+#[path = "../scan/skip.rs"]
+mod skip;
 
 type Paths = BTreeSet<OsString>;
 
@@ -31,8 +36,7 @@ fn git(at: &Path, words: &[&str]) -> Option<Output> {
             Some(output)
         }
         Err(error) => {
-            assert!(std::env::var_os("CI_ALL_TESTS").is_none(), "git is missing: {error}");
-            println!("skipped: needs git");
+            skip(&format!("needs git: {error}"));
             None
         }
     }
@@ -183,6 +187,87 @@ fn a_worktree_has_the_excludes_of_its_repository() {
     write(&other.join("b"), b"");
     assert_eq!(by_stakeout(&other), by_git(&other));
     assert!(!by_stakeout(&other).contains(OsStr::new("secret")));
+}
+
+#[test]
+fn a_worktree_has_its_own_ignore_files_and_not_those_of_where_it_comes_from() {
+    let tree = tempfile::tempdir().unwrap();
+    let (at, other) = (tree.path().join("main"), tree.path().join("main/trees/other"));
+    fs::create_dir(&at).unwrap();
+    if git(&at, &["init", "-q"]).is_none() {
+        return;
+    }
+    write(&at.join(".gitignore"), b"*.log\n/trees/\n");
+    write(&at.join("sub/.gitignore"), b"local\n");
+    git(&at, &["add", "-A"]).unwrap();
+    git(&at, &["commit", "-q", "-m", "a"]).unwrap();
+    git(&at, &["worktree", "add", "-q", "trees/other"]).unwrap();
+    // Neither what its repository has since, nor what lies above it, is for the worktree.
+    write(&at.join(".gitignore"), b"*.tmp\n/trees/\n");
+    for name in ["a.log", "a.tmp", "sub/local", "sub/b", "trees/a"] {
+        write(&at.join(name), b"");
+        write(&other.join(name), b"");
+    }
+    assert_eq!(by_stakeout(&other), by_git(&other));
+    let wanted = [".gitignore", "a.tmp", "sub/.gitignore", "sub/b"].map(OsString::from);
+    assert_eq!(by_stakeout(&other), Paths::from(wanted));
+    assert_eq!(by_stakeout(&at), by_git(&at));
+}
+
+/// On purpose, as docs/behaviour.md says: to git a file that it tracks is never ignored.
+#[test]
+fn a_tracked_file_that_is_ignored_is_left_out_unlike_with_git() {
+    let tree = tempfile::tempdir().unwrap();
+    let at = tree.path();
+    if git(at, &["init", "-q"]).is_none() {
+        return;
+    }
+    ["a.log", "b"].iter().for_each(|name| write(&at.join(name), b""));
+    git(at, &["add", "-A"]).unwrap();
+    write(&at.join(".gitignore"), b"*.log\n");
+    let tracked = OsString::from("a.log");
+    assert!(by_git(at).contains(&tracked));
+    let mut wanted = by_git(at);
+    wanted.remove(&tracked);
+    assert_eq!(by_stakeout(at), wanted);
+    // It can be taken back in.
+    write(&at.join(".gitignore"), b"*.log\n!a.log\n");
+    assert_eq!(by_stakeout(at), by_git(at));
+}
+
+#[test]
+fn excludes_that_are_edited_hold_from_then_on() {
+    let tree = tempfile::tempdir().unwrap();
+    let at = tree.path();
+    if git(at, &["init", "-q"]).is_none() {
+        return;
+    }
+    write(&at.join(".git/info/exclude"), b"secret\n");
+    for name in ["a", "secret", "sub/secret", "sub/log"] {
+        write(&at.join(name), b"");
+    }
+    let plan = Plan::new(vec![Root::new(at)], Selection::new(&[], &[]).unwrap(), &[], true);
+    let mut scanner = Scanner::new(plan.unwrap()).unwrap();
+    let mut look = || -> (Paths, Vec<PathBuf>) {
+        let look = scanner.look();
+        assert_eq!(look.troubles, []);
+        let below = |path: PathBuf| path.strip_prefix(at).unwrap().to_path_buf();
+        let seen = look.snapshot.entries().map(|(path, _)| below(path).into_os_string());
+        (seen.collect(), look.hidden.iter().map(|place| below(place.path())).collect())
+    };
+    assert_eq!(look(), (by_git(at), vec![]));
+    for (lines, hidden) in [
+        (&b"log\n"[..], &["sub/log"][..]),
+        (b"/secret\nsub/\n", &["secret", "sub/secret"]),
+        (b"", &[]),
+    ] {
+        write(&at.join(".git/info/exclude"), lines);
+        let hidden: Vec<PathBuf> = hidden.iter().map(PathBuf::from).collect();
+        assert_eq!(look(), (by_git(at), hidden), "{}", String::from_utf8_lossy(lines));
+    }
+    fs::remove_file(at.join(".git/info/exclude")).unwrap();
+    write(&at.join("new"), b"");
+    assert_eq!(look(), (by_git(at), vec![]));
 }
 
 /// Pieces that patterns and names are put together from: few, so that they meet.
