@@ -2,6 +2,7 @@
 //! and against volumes that come and go. Needs root and /dev/fuse.
 
 mod auto;
+mod checkout;
 mod doctor;
 mod edits;
 mod faults;
