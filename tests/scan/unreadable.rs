@@ -14,6 +14,7 @@ fn what_cannot_be_read_is_told_of_at_each_look_until_it_can() {
 /// Watches as a user who may not read everything.
 fn as_another_user(tree: &mut Watched, ignore_files: bool, test: impl Fn(&mut Watched) + Sync) {
     if !rustix::process::geteuid().is_root() {
+        tree.renew(ignore_files);
         return test(tree);
     }
     // Only the new thread becomes another user, and the scanner's, which it starts.
