@@ -197,21 +197,23 @@ fn a_worktree_has_its_own_ignore_files_and_not_those_of_where_it_comes_from() {
     if git(&at, &["init", "-q"]).is_none() {
         return;
     }
-    write(&at.join(".gitignore"), b"*.log\n/trees/\n");
+    write(&at.join(".gitignore"), b"*.log\n");
     write(&at.join("sub/.gitignore"), b"local\n");
     git(&at, &["add", "-A"]).unwrap();
     git(&at, &["commit", "-q", "-m", "a"]).unwrap();
     git(&at, &["worktree", "add", "-q", "trees/other"]).unwrap();
-    // Neither what its repository has since, nor what lies above it, is for the worktree.
-    write(&at.join(".gitignore"), b"*.tmp\n/trees/\n");
+    // What lies above the worktree is not for it, even if it is the repository's own.
+    write(&at.join(".gitignore"), b"*.tmp\n");
     for name in ["a.log", "a.tmp", "sub/local", "sub/b", "trees/a"] {
         write(&at.join(name), b"");
         write(&other.join(name), b"");
     }
     assert_eq!(by_stakeout(&other), by_git(&other));
-    let wanted = [".gitignore", "a.tmp", "sub/.gitignore", "sub/b"].map(OsString::from);
+    let wanted = [".gitignore", "a.tmp", "sub/.gitignore", "sub/b", "trees/a"].map(OsString::from);
     assert_eq!(by_stakeout(&other), Paths::from(wanted));
-    assert_eq!(by_stakeout(&at), by_git(&at));
+    let within = by_git(&other).into_iter().map(|path| Path::new("trees/other").join(path).into());
+    let all: Paths = by_git(&at).into_iter().chain(within).collect();
+    assert_eq!(by_stakeout(&at), all);
 }
 
 /// On purpose, as docs/behaviour.md says: to git a file that it tracks is never ignored.
