@@ -96,7 +96,8 @@ impl Scanner {
                 }
             }
             let copied = std::mem::take(&mut progress.copied);
-            if copied.len() > 1 {
+            // To wake others for a few takes longer than it saves.
+            if copied.len() > ROUND / 4 {
                 self.pool.install(|| copied.into_par_iter().for_each(drop));
             }
         }
