@@ -107,8 +107,8 @@ impl Output {
     }
 }
 
-/// Whether what is written there has colours where nobody said so: by https://no-color.org and
-/// https://bixense.com/clicolors, as anstream has them, to which any CLICOLOR_FORCE is a wish.
+/// Whether what is written there has colours where nobody said so: by <https://no-color.org> and
+/// <https://bixense.com/clicolors>, as anstream has them, to which any CLICOLOR_FORCE is a wish.
 pub fn is_coloured(there: &impl RawStream) -> bool {
     let is = |name: &str, value: &str| std::env::var_os(name).is_some_and(|it| it == value);
     let can_be = there.is_terminal()

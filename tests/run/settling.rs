@@ -15,7 +15,7 @@ use super::support::{Session, Tree};
 /// A way to save a file, given as its path and new content.
 type Save = fn(&Path, &str);
 
-const SAVES: [(&str, Save); 16] = [
+const SAVES: [(&str, Save); 18] = [
     ("vim", |path, text| vim(path, text, "set backupcopy=auto")),
     ("vim, by renaming", |path, text| vim(path, text, "set backupcopy=no")),
     ("vim, in place", |path, text| vim(path, text, "set backupcopy=yes")),
@@ -70,7 +70,9 @@ const SAVES: [(&str, Save); 16] = [
         fs::write(elsewhere.path().join("new"), text).unwrap();
         run(Command::new("mv").arg(elsewhere.path().join("new")).arg(path));
     }),
-    ("rsync", |path, text| {
+    ("rsync", |path, text| rsync(path, text, &[])),
+    ("rsync --inplace", |path, text| rsync(path, text, &["--inplace"])),
+    ("rsync's calls", |path, text| {
         let new = beside(path, ".", ".x7Yz1Q");
         let mut file = File::create(&new).unwrap();
         for part in [&text[..2], &text[2..]] {
@@ -111,6 +113,17 @@ fn write_synced(path: &Path, text: &str) {
     file.sync_all().unwrap();
 }
 
+fn rsync(path: &Path, text: &str, options: &[&str]) {
+    if !exists("rsync") {
+        return save_by_rename(path, text);
+    }
+    let elsewhere = tempfile::tempdir().unwrap();
+    fs::write(elsewhere.path().join("new"), text).unwrap();
+    // Of one size, so that by times alone it would be left as it is.
+    let mut rsync = Command::new("rsync");
+    run(rsync.arg("--checksum").args(options).arg(elsewhere.path().join("new")).arg(path));
+}
+
 /// Lets time pass inside of a save; shorter than what settling waits for.
 fn pause(milliseconds: u64) {
     thread::sleep(Duration::from_millis(milliseconds));
@@ -131,10 +144,13 @@ fn save_by_rename(path: &Path, text: &str) {
     fs::rename(beside(path, "", "~"), path).unwrap();
 }
 
+/// Whether a program is here. Where all tests have to run, it has to be.
 fn exists(program: &str) -> bool {
     let mut command = Command::new(program);
     command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
+    let exists = command.status().is_ok_and(|status| status.success());
+    assert!(exists || std::env::var_os("CI_ALL_TESTS").is_none(), "{program} is missing");
+    exists
 }
 
 fn run(command: &mut Command) {
