@@ -8,7 +8,7 @@ const SHARE: u32 = 10;
 /// What takes less time is not worth a line.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How often it is said.
+/// How often it is said, or once it has taken half as long again.
 pub const EVERY: Duration = Duration::from_secs(10);
 
 /// Reading the baseline, in steps, until all is read.
@@ -17,21 +17,22 @@ pub(super) struct Reading {
     began: Instant,
     /// When the next step is due.
     pub(super) due: Instant,
-    told: Instant,
+    /// When it is said again.
+    tell: Instant,
 }
 
 impl Reading {
     /// To begin after so long.
     pub(super) fn new(now: Instant, wait: Duration) -> Self {
-        Self { began: now, due: now + wait, told: now + PATIENCE - EVERY }
+        Self { began: now, due: now + wait, tell: now + PATIENCE }
     }
 
     /// A step was done, and there are more. Says whether it is time to tell how far this has come.
     pub(super) fn stepped(&mut self, began: Instant, now: Instant) -> bool {
         self.due = now + (now - began) * (SHARE - 1);
-        let is_time = now >= self.told + EVERY;
+        let is_time = now >= self.tell;
         if is_time {
-            self.told = now;
+            self.tell = now + EVERY.max(self.took(now) / 2);
         }
         is_time
     }
@@ -53,7 +54,7 @@ mod tests {
         let mut reading = Reading::new(start, wait);
         assert_eq!(reading.due, start + wait);
         let mut told = Vec::new();
-        while reading.due < start + Duration::from_secs(26) {
+        while reading.due < start + Duration::from_secs(100) {
             let began = reading.due;
             let ended = began + Duration::from_millis(100);
             if reading.stepped(began, ended) {
@@ -61,6 +62,6 @@ mod tests {
             }
             assert_eq!(reading.due, began + Duration::from_secs(1));
         }
-        assert_eq!(told, [5_100, 15_100, 25_100]);
+        assert_eq!(told, [5_100, 15_100, 25_100, 38_100, 58_100, 88_100]);
     }
 }

@@ -9,6 +9,8 @@ mod random;
 mod reading;
 mod running;
 mod schema;
+#[path = "../scan/skip.rs"]
+mod skip;
 #[allow(dead_code, reason = "the tests of runs use the rest")]
 #[path = "../run/support.rs"]
 mod support;

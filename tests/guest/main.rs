@@ -3,6 +3,8 @@
 //! directory of its host. Needs root and Debian's user-mode-linux; for NFS its server as well.
 
 mod kernel;
+#[path = "../scan/skip.rs"]
+mod skip;
 
 use std::fs;
 use std::thread;

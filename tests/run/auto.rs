@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::Value;
 
+use super::skip::skip;
 use super::support::{Session, Tree, eventually, read};
 
 const SHOW: &str = "echo shows $(cat a); exec sleep 1000";
@@ -32,19 +33,13 @@ fn start_limited(tree: &Tree, limit: &str, options: &[&str]) -> Option<Session> 
     outer.arg(set).arg("sh");
     let works = Command::new(outer.get_program()).args(outer.get_args()).arg("true").output();
     if !works.is_ok_and(|output| output.status.success()) {
-        skip("user namespaces");
+        skip("needs user namespaces");
         return None;
     }
     let mut command = tree.stakeout();
     command.args(["-v", "--debounce", "100ms"]).args(options).args(["--", "sh", "-c", SHOW]);
     outer.arg(command.get_program()).args(command.get_args()).current_dir(tree.path(""));
     Some(Session::start(outer))
-}
-
-fn skip(needs: &str) {
-    assert!(std::env::var_os("CI_ALL_TESTS").is_none(), "no {needs} here");
-    let test = thread::current().name().unwrap_or_default().to_owned();
-    eprintln!("skipped: {test}: needs {needs}");
 }
 
 /// How often was looked so far, as the stakeout that watches this tree tells.
@@ -307,7 +302,7 @@ fn start_on_overlay(tree: &Tree, options: &[&str]) -> Option<Session> {
     let mut trial = Command::new("unshare");
     trial.args(["--mount", "--", "sh", "-c", mount]).current_dir(tree.path(""));
     if !trial.output().is_ok_and(|output| output.status.success()) {
-        skip("root, mount namespaces and overlayfs");
+        skip("needs root, mount namespaces and overlayfs");
         return None;
     }
     outer.arg(format!("{mount} && cd seen && exec \"$@\"")).arg("sh");

@@ -2,8 +2,9 @@
 
 use std::process::{Command, Stdio};
 
+use super::skip::skip;
 use super::support::Tree;
-use super::verbs::{ask, skip};
+use super::verbs::ask;
 
 #[test]
 fn bash_completes_verbs_options_and_values() {
@@ -75,7 +76,7 @@ fn fish_completes_verbs_options_and_values() {
         ("stakeout -- scan --li", &[]),
     ] {
         let Some(mut offered) = offered_by_fish(&tree, line) else {
-            return skip("completing", "fish");
+            return skip("needs fish");
         };
         offered.sort_unstable();
         assert_eq!(offered, expected, "{line}");
@@ -136,7 +137,7 @@ fn zsh_completes_verbs_options_and_values() {
         ("stakeout man smo", &["smoke"]),
         ("stakeout -- python3 a.", &["a.py"]),
     ] {
-        let Some(offered) = offered_by_zsh(&tree, line) else { return skip("completing", "zsh") };
+        let Some(offered) = offered_by_zsh(&tree, line) else { return skip("needs zsh") };
         assert_eq!(offered, expected, "{line}");
     }
 }
@@ -153,7 +154,7 @@ fn shells_can_read_their_completions() {
         command.args(check).arg(tree.path("completions")).stdin(Stdio::null());
         match command.output() {
             Ok(output) => assert!(output.status.success(), "{shell}: {output:?}"),
-            Err(_) if shell != "bash" => skip(&format!("{shell}'s completions"), shell),
+            Err(_) if shell != "bash" => skip(&format!("needs {shell}")),
             Err(error) => panic!("{error}"),
         }
     }

@@ -8,12 +8,9 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use super::skip::skip;
 use proptest::prelude::*;
-use skip::skip;
 use stakeout::scan::{Plan, Root, Scanner, Selection};
-
-#[path = "../scan/skip.rs"]
-mod skip;
 
 type Paths = BTreeSet<OsString>;
 

@@ -2,15 +2,14 @@
 
 use rustix::process::{Signal, geteuid};
 
+use super::skip::skip;
 use super::support::{Session, Tree, eventually, is_alive, number};
 
 /// Whether the test may change users; says so, or fails in CI, if not.
 pub fn is_root() -> bool {
     let is_root = geteuid().is_root();
     if !is_root {
-        assert!(std::env::var_os("CI_ALL_TESTS").is_none(), "not root");
-        let test = std::thread::current().name().unwrap_or_default().to_owned();
-        eprintln!("skipped: {test}: needs root");
+        skip("needs root");
     }
     is_root
 }

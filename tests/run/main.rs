@@ -31,6 +31,8 @@ mod services;
 mod serving;
 mod settling;
 mod signals;
+#[path = "../scan/skip.rs"]
+mod skip;
 mod smoke;
 mod support;
 mod terminal;

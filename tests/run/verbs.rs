@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
 
+use super::skip::skip;
 use super::support::{Session, Tree};
 
 /// The status, and all that was written.
@@ -127,11 +128,6 @@ fn what_is_no_scan_is_named() {
     assert!(text.contains("none.toml: No such file or directory; `stakeout init`"), "{text}");
 }
 
-pub fn skip(what: &str, tool: &str) {
-    assert!(std::env::var_os("CI_ALL_TESTS").is_none(), "no {tool} here");
-    eprintln!("skipped: {what}: needs {tool}");
-}
-
 /// A page as mandoc(1) shows it, without bold; None where there is none.
 fn shown(tree: &Tree, words: &[&str]) -> Option<String> {
     let (code, text) = ask(tree, words);
@@ -156,7 +152,7 @@ fn shown(tree: &Tree, words: &[&str]) -> Option<String> {
 #[test]
 fn the_manual_is_one_that_man_can_show() {
     let tree = Tree::new(&[]);
-    let Some(plain) = shown(&tree, &["man"]) else { return skip("the manual", "mandoc") };
+    let Some(plain) = shown(&tree, &["man"]) else { return skip("needs mandoc") };
     for text in
         ["stakeout smoke [OPTIONS] --check", "STAKEOUT_INTERVAL", "Exit status: the program"]
     {

@@ -6,6 +6,8 @@ mod client;
 mod hostile;
 mod pages;
 mod passing;
+#[path = "../scan/skip.rs"]
+mod skip;
 #[allow(dead_code, reason = "the tests of runs use the rest")]
 #[path = "../run/support.rs"]
 mod support;
