@@ -116,10 +116,13 @@ fn edit_within_a_tick(share: &Share, granule: Duration) {
     assert_eq!(tree.changes(), ["modified a", "created b"], "{granule:?}");
 }
 
+/// Waits until the share's clock has just ticked. Files get their times from a clock of the kernel
+/// that is up to a timer's tick behind, 10 ms at HZ=100.
 fn wait_for_tick(granule: Duration) {
+    const BEHIND: Duration = Duration::from_millis(20);
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos();
     let past = now.checked_rem(granule.as_nanos()).unwrap_or_default();
-    thread::sleep(granule - Duration::from_nanos(past.try_into().unwrap()));
+    thread::sleep(granule - Duration::from_nanos(past.try_into().unwrap()) + BEHIND);
 }
 
 #[test]
