@@ -38,6 +38,8 @@ const ALIKE: [(&str, i32, &str); 9] = [
 /// The status, and all that was said, of an init that runs these words; none if it is not here.
 fn run(tree: &Tree, init: &[&str], words: &[&str]) -> Option<(Option<i32>, String)> {
     let mut outer = in_namespace()?;
+    // A shell has what runs in its background ignore SIGINT; tini and what it starts would as well.
+    outer.args(["env", "--default-signal=INT,QUIT"]);
     outer.args(init).args(words).current_dir(tree.path(""));
     let output = outer.output().expect("unshare(1)");
     let said = [output.stdout, output.stderr].concat();
