@@ -75,7 +75,7 @@ pub fn doctor(doctor: &Doctor, typed: &ArgMatches) -> Result<u8, Failure> {
     let us = std::env::current_exe().context("cannot find stakeout's own file")?;
     let course = Arc::new(Course::default());
     let of_it = Arc::clone(&course);
-    let progress = scan::shown(move |since| of_it.words(since))?;
+    let progress = scan::shown(move |since| of_it.reached(since))?;
     let examined = examine(&course, |silent| {
         let silent: Vec<String> = silent.iter().map(usize::to_string).collect();
         let mut command = Command::new(&us);

@@ -16,7 +16,7 @@ use super::choice::Choice;
 use super::{Failure, saved, setup};
 use crate::scan::{Plan, Scanner, Trouble, reason, reference};
 use crate::tree::{Digest, Entry, Snapshot, diff};
-use crate::ui::{Level, Log, Progress, Style, describe, looking, text};
+use crate::ui::{Level, Log, Progress, Reached, Style, describe, looking, text};
 
 /// Something in the tree could not be read, or the verification failed.
 const INCOMPLETE: u8 = 1;
@@ -110,12 +110,11 @@ pub fn progress(scanner: &Scanner) -> io::Result<Progress> {
     })
 }
 
-/// Shows how far something has come since now, in these words, if that takes long and somebody sees
-/// it.
-pub fn shown(words: impl Fn(Instant) -> String + Send + 'static) -> io::Result<Progress> {
+/// Shows how far something has come since now, if that takes long and somebody sees it.
+pub fn shown(reach: impl Fn(Instant) -> Reached + Send + 'static) -> io::Result<Progress> {
     let since = Instant::now();
     let log = Log::new(Level::Event, Style::Human { colour: false, time: false, width: 0 })?;
-    Ok(log.progress(move || words(since)))
+    Ok(log.progress(move || reach(since)))
 }
 
 /// What to scan for all of a tree, whatever lies around it.

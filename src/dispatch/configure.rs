@@ -97,8 +97,8 @@ impl Dispatcher {
         let sender = self.shared.sender.clone();
         // Later, programs run, and what they write would mix with it.
         let progress = self.watcher.is_none().then(|| self.show_looking(&scanner));
-        let is_shown = progress.as_ref().is_some_and(Progress::is_shown);
-        let first_look = (!is_shown).then(|| FirstLook::new(number, &scanner, Instant::now()));
+        let is_drawn = progress.as_ref().is_some_and(Progress::is_drawn);
+        let first_look = (!is_drawn).then(|| FirstLook::new(number, &scanner, Instant::now()));
         let send = move |report| {
             let is_first = matches!(report, Report::First { .. } | Report::Unwatchable { .. });
             if let (Some(progress), true) = (&progress, is_first) {

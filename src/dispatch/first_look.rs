@@ -41,7 +41,7 @@ impl Dispatcher {
         let Some(look) = self.first_look.as_mut().filter(|look| look.due <= now) else { return };
         look.due = now + TELL_EVERY;
         let files = look.pulse.counts().0;
-        let line = Line::event(Kind::Looking, looking(files, 0, look.since));
+        let line = Line::event(Kind::Looking, looking(files, 0, look.since).words);
         self.shared.log.write(line.with("files", files));
     }
 }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::facts::{Chosen, Facts, Root, RootState};
 use super::survey::{root_of, survey};
 use crate::scan::{self, Plan, Pulse, Scanner};
-use crate::ui::{looking, text};
+use crate::ui::{Reached, looking, text};
 use crate::watch::{Said, Silence};
 
 /// How often the other process says that it is there, and sees whether roots answer.
@@ -45,14 +45,15 @@ pub struct Course {
 }
 
 impl Course {
-    /// The same in words.
-    pub fn words(&self, since: Instant) -> String {
+    /// The same, to be shown.
+    pub fn reached(&self, since: Instant) -> Reached {
         let files = self.files.load(Relaxed);
         match self.again.load(Relaxed) {
             false => looking(files, 0, since),
             true => {
                 let (files, seconds) = (text::count(files, "file"), since.elapsed().as_secs());
-                format!("looking again, to measure: {files} ({seconds}s)")
+                let words = format!("looking again, to measure: {files} ({seconds}s)");
+                Reached { words, part: None }
             }
         }
     }

@@ -6,18 +6,18 @@
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
-use rustix::stdio::stderr;
-use rustix::termios::isatty;
-
+use super::bar::{Bar, Reached};
 use super::line::{Kind, Level, Line};
-use super::progress::{Drawing, Progress, Words};
+use super::progress::{Drawing, Progress, Reach};
 use super::style::Style;
-use super::write_all;
+use super::terminal::Terminal;
+use super::writer::{Job, Writer};
 
 /// Where lines go.
 #[derive(Debug)]
@@ -28,6 +28,7 @@ pub struct Log {
     dropped: AtomicUsize,
     tap: Option<Tap>,
     finished: Receiver<()>,
+    terminal: Option<Arc<Terminal>>,
 }
 
 /// Is shown every line as JSON, whatever is written; asked for only if somebody wants it.
@@ -41,20 +42,11 @@ impl fmt::Debug for Tap {
     }
 }
 
-/// What the log's thread is to do.
-pub(super) enum Job {
-    /// Write this.
-    Write(String),
-    /// Draw this until it is to be hidden.
-    Show(Drawing),
-    /// Draw nothing, and then say so.
-    Hide(SyncSender<()>),
-    /// End.
-    End,
-}
-
 /// Lines that may wait to be written.
 const QUEUE: usize = 1024;
+
+/// How wide `stakeout:` is.
+const INDENT: usize = 9;
 
 /// How long the last lines may take at the end.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -67,11 +59,13 @@ impl Log {
     pub fn new(most: Level, style: Style) -> io::Result<Self> {
         let (lines, queue) = mpsc::sync_channel(QUEUE);
         let (finish, finished) = mpsc::channel();
+        let terminal = Terminal::new().map(Arc::new);
+        let writer = Writer::new(terminal.clone());
         thread::Builder::new().name("log".into()).spawn(move || {
-            write(&queue);
+            writer.run(&queue);
             _ = finish.send(());
         })?;
-        Ok(Self { most, style, lines, dropped: AtomicUsize::new(0), tap: None, finished })
+        Ok(Self { most, style, lines, dropped: AtomicUsize::new(0), tap: None, finished, terminal })
     }
 
     /// From now on, shows lines up to this level, in this style.
@@ -116,16 +110,26 @@ impl Log {
         }
     }
 
-    /// Shows how far something has come, on a terminal and if it takes long, until that is ended.
-    pub fn progress(&self, words: impl Fn() -> String + Send + 'static) -> Progress {
-        let is_shown = isatty(stderr())
-            && !self.style.is_json()
-            && self.shows(Level::Event)
-            && std::env::var_os("TERM").is_none_or(|terminal| terminal != "dumb");
-        let words: Words = Box::new(words);
-        let drawing = is_shown.then(|| Drawing::new(self.style.prefix(Level::Event), words));
-        let is_sent = drawing.is_some_and(|it| self.lines.try_send(Job::Show(it)).is_ok());
-        Progress::new(is_sent.then(|| self.lines.clone()))
+    /// Shows how far something has come, on a terminal and if it takes long, until that is ended;
+    /// then it is gone. Meanwhile nobody but us may write there.
+    pub fn progress(&self, reach: impl Fn() -> Reached + Send + 'static) -> Progress {
+        self.show_progress(true, true, Box::new(move || Some(reach())))
+    }
+
+    fn show_progress(&self, draws: bool, is_awaited: bool, reach: Reach) -> Progress {
+        let is_wanted =
+            self.terminal.is_some() && !self.style.is_json() && self.shows(Level::Event);
+        let is_dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
+        let prefix = self.style.prefix(Level::Event);
+        let bar = (draws && is_wanted && !is_dumb).then(|| Bar::new(prefix, INDENT));
+        let drawing = bar.map(|bar| Drawing::new(bar, reach));
+        let progress = Progress::new(self.lines.clone(), drawing.as_ref(), is_awaited);
+        if let Some(drawing) = drawing
+            && self.lines.try_send(Job::Show(drawing)).is_err()
+        {
+            progress.end();
+        }
+        progress
     }
 
     /// How lines look.
@@ -170,34 +174,5 @@ impl Log {
         _ = self.lines.try_send(Job::End);
         drop(self.lines);
         _ = self.finished.recv_timeout(FAREWELL);
-    }
-}
-
-/// Runs in the log's thread, until there is no log any more.
-fn write(queue: &Receiver<Job>) {
-    let mut drawing: Option<Drawing> = None;
-    loop {
-        let next = match &drawing {
-            None => queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(drawing) => {
-                queue.recv_timeout(drawing.due.saturating_duration_since(Instant::now()))
-            }
-        };
-        match next {
-            Ok(Job::Write(text)) => {
-                drawing.iter_mut().for_each(Drawing::erase);
-                // Nobody may be there to read it; the program goes on all the same.
-                _ = write_all(stderr(), text.as_bytes());
-            }
-            Ok(Job::Show(new)) => drawing = Some(new),
-            Ok(Job::Hide(gone)) => {
-                drawing.take().iter_mut().for_each(Drawing::erase);
-                _ = gone.try_send(());
-            }
-            Err(RecvTimeoutError::Timeout) => drawing.iter_mut().for_each(Drawing::draw),
-            Ok(Job::End) | Err(RecvTimeoutError::Disconnected) => {
-                return drawing.iter_mut().for_each(Drawing::erase);
-            }
-        }
     }
 }

@@ -1,19 +1,16 @@
-//! How far something has come that takes long: a line on a terminal that is drawn over again and
-//! again, and is gone before anything else is written there.
+//! Something that takes long, from when it begins until it is over: how far it has come is drawn on
+//! the terminal meanwhile.
 //!
-//! The log's thread draws it, as it alone writes our lines. What programs write does not come by
-//! that thread, so none may run meanwhile: whoever shows it ends it before one is started.
+//! What programs write does not all come by us, so what is drawn has to be gone before one is started
+//! that has the terminal. Where all comes by us, nobody need wait for it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::stdio::stderr;
-use rustix::termios::tcgetwinsize;
-
-use super::log::Job;
-use super::text;
-use super::write_all;
+use super::bar::{Bar, Reached};
+use super::writer::Job;
 
 /// What takes less time is not worth a line.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -24,8 +21,8 @@ const EVERY: Duration = Duration::from_millis(200);
 /// How long to wait until it is gone. The terminal may be held.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// The words of now.
-pub(super) type Words = Box<dyn Fn() -> String + Send>;
+/// How far it has come by now; none once it is over.
+pub(super) type Reach = Box<dyn Fn() -> Option<Reached> + Send>;
 
 /// Something that takes long, until it is ended.
 #[derive(Debug)]
@@ -33,24 +30,29 @@ pub(super) type Words = Box<dyn Fn() -> String + Send>;
 pub struct Progress {
     /// None where nothing is shown, or no longer.
     log: Mutex<Option<SyncSender<Job>>>,
+    is_over: Arc<AtomicBool>,
+    is_awaited: bool,
 }
 
 impl Progress {
-    pub(super) fn new(log: Option<SyncSender<Job>>) -> Self {
-        Self { log: Mutex::new(log) }
+    pub(super) fn new(log: SyncSender<Job>, drawing: Option<&Drawing>, is_awaited: bool) -> Self {
+        let is_over = drawing.map(|drawing| Arc::clone(&drawing.is_over)).unwrap_or_default();
+        Self { log: Mutex::new(drawing.map(|_| log)), is_over, is_awaited }
     }
 
-    /// Whether it is shown, where it takes long.
-    pub fn is_shown(&self) -> bool {
+    /// Whether it is drawn, where it takes long.
+    pub fn is_drawn(&self) -> bool {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
-    /// Takes it from the screen, and waits until it is gone. A second time does nothing.
+    /// Takes it from the screen, and waits until it is gone, if it has to be. A second time does
+    /// nothing.
     pub fn end(&self) {
         let log = self.log.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(log) = log else { return };
+        self.is_over.store(true, Ordering::Relaxed);
         let (gone, is_gone) = sync_channel(1);
-        if log.try_send(Job::Hide(gone)).is_ok() {
+        if log.try_send(Job::Nod(Some(gone))).is_ok() && self.is_awaited {
             _ = is_gone.recv_timeout(FAREWELL);
         }
     }
@@ -64,41 +66,27 @@ impl Drop for Progress {
 
 /// What the log's thread knows of it.
 pub(super) struct Drawing {
-    prefix: String,
-    words: Words,
-    is_drawn: bool,
-    /// When it is drawn next.
+    reach: Reach,
+    pub(super) bar: Bar,
+    is_over: Arc<AtomicBool>,
+    /// When it is shown next.
     pub(super) due: Instant,
 }
 
 impl Drawing {
-    pub(super) fn new(prefix: String, words: Words) -> Self {
-        Self { prefix, words, is_drawn: false, due: Instant::now() + PATIENCE }
+    pub(super) fn new(bar: Bar, reach: Reach) -> Self {
+        let due = Instant::now() + PATIENCE;
+        Self { reach, bar, is_over: Arc::default(), due }
     }
 
-    pub(super) fn draw(&mut self) {
-        let columns = tcgetwinsize(stderr()).map_or(0, |size| usize::from(size.ws_col));
-        let columns = if columns == 0 { 80 } else { columns };
-        // A line that wraps could not be drawn over. `stakeout: ` and the cursor need a place, too.
-        let words: String = (self.words)().chars().take(columns.saturating_sub(11)).collect();
-        _ = write_all(stderr(), format!("\r{} {words}\x1b[K", self.prefix).as_bytes());
-        self.is_drawn = true;
-        self.due = Instant::now() + EVERY;
+    /// How far it has come, if it is not over.
+    pub(super) fn reached(&mut self, now: Instant) -> Option<Reached> {
+        self.due = now + EVERY;
+        (self.reach)()
     }
 
-    pub(super) fn erase(&mut self) {
-        if std::mem::take(&mut self.is_drawn) {
-            _ = write_all(stderr(), b"\r\x1b[K");
-        }
-    }
-}
-
-/// How far looking at a tree has come, in so much time: files that were found, and of these read.
-pub fn looking(found: usize, read: usize, since: Instant) -> String {
-    let (files, seconds) = (text::count(found, "file"), since.elapsed().as_secs());
-    match read {
-        0 => format!("looking at the tree: {files} so far ({seconds}s)"),
-        read => format!("reading: {} of {files} ({seconds}s)", text::grouped(read as u64)),
+    pub(super) fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Relaxed)
     }
 }
 
@@ -107,16 +95,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn looking_is_counted_and_then_reading() {
-        let since = Instant::now();
-        assert_eq!(looking(1234, 0, since), "looking at the tree: 1,234 files so far (0s)");
-        assert_eq!(looking(1234, 1000, since), "reading: 1,000 of 1,234 files (0s)");
-    }
-
-    #[test]
     fn what_is_not_shown_ends_at_once() {
-        let progress = Progress::new(None);
+        let progress = Progress::new(sync_channel(1).0, None, true);
         progress.end();
         progress.end();
+        assert!(!progress.is_drawn());
     }
 }

@@ -95,8 +95,8 @@ fn how_far_it_has_come_is_shown_on_a_terminal() {
     command.env("TERM", "xterm").args(["doctor", "--color", "never", "-w"]).arg(share.path());
     let (mut session, _keyboard) = Session::at_terminal(&command);
     let line = session.wait_for("an edit is seen");
-    assert!(line.contains("\rstakeout: looking at the tree: "), "{line:?}");
-    assert!(line.contains("\rstakeout: looking again, to measure: 1 file ("), "{line:?}");
-    assert!(line.rsplit("\x1b[K").next().unwrap().starts_with("on "), "{line:?}");
+    assert!(line.contains("\r\x1b[?7lstakeout: looking at the tree: "), "{line:?}");
+    assert!(line.contains("lstakeout: looking again, to measure: 1 file ("), "{line:?}");
+    assert!(line.rsplit("\r\x1b[J").next().unwrap().starts_with("on "), "{line:?}");
     assert!(session.wait().success());
 }

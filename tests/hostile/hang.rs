@@ -216,18 +216,18 @@ fn a_first_look_that_takes_long_is_shown_and_gone_before_anything_else_is() {
     command.env_remove("NO_COLOR").env("TERM", "xterm").args(["--color", "never", "-w"]);
     command.arg(share.path()).args(["--", "sh", "-c", "echo runs $((40 + 2)); exec sleep 1000"]);
     let (mut session, _keyboard) = Session::at_terminal(&command);
-    let drawn = "\rstakeout: looking at the tree: 0 files so far (";
+    let drawn = "\r\x1b[?7lstakeout: looking at the tree: 0 files so far (";
     let line = session.wait_for("does not answer");
     assert!(line.starts_with(drawn), "{line:?}");
-    assert!(line.contains("\x1b[K\r\x1b[Kstakeout: /"), "{line:?}");
+    assert!(line.contains("\x1b[J\x1b[?7h\r\r\x1b[Jstakeout: /"), "{line:?}");
     share.set(Faults::default());
     let line = session.wait_for("watching /");
-    let shown = line.rsplit("\x1b[K").next().unwrap();
+    let shown = line.rsplit("\r\x1b[J").next().unwrap();
     assert!(shown.starts_with("stakeout: version"), "{line:?}");
     assert_eq!(session.wait_for("runs 42").trim(), "runs 42");
     session.terminate();
     let after = session.output().split("watching /").nth(1).unwrap().to_owned();
-    assert!(!after.contains("\x1b[K"), "{after:?}");
+    assert!(!after.contains('\x1b'), "{after:?}");
 }
 
 #[test]
@@ -242,6 +242,21 @@ fn a_first_look_that_takes_long_is_told_of_where_there_is_no_terminal() {
         command.args(["--", "sh", "-c", "echo runs $((40 + 2)); exec sleep 1000"]);
         Session::start(command)
     };
+    // Those at a terminal began before the others, and would have drawn by the time that these tell.
+    let at_terminal = |terminal: &str, options: &[&str]| {
+        let mut command = elsewhere.stakeout();
+        command.env("TERM", terminal).args(["--control", "off", "--color", "never"]).args(options);
+        command.arg("-w").arg(share.path()).args([
+            "--",
+            "sh",
+            "-c",
+            "echo runs $((40 + 2)); sleep 9",
+        ]);
+        Session::at_terminal(&command)
+    };
+    let (mut dumb, mut for_programs) =
+        (at_terminal("dumb", &[]), at_terminal("xterm", &["--log-format", "json"]));
+    let mut silenced = at_terminal("xterm", &["-q"]);
     let (mut people, mut quiet) = (start(&[]), start(&["-q"]));
     let mut json = start(&["--log-format", "json"]);
     people.wait_for("stakeout: looking at the tree: 0 files so far (");
@@ -252,4 +267,9 @@ fn a_first_look_that_takes_long_is_told_of_where_there_is_no_terminal() {
     quiet.wait_for("runs 42");
     assert_eq!(quiet.seen("looking"), 0, "{}", quiet.output());
     people.wait_for("runs 42");
+    for (session, _keyboard) in [&mut dumb, &mut for_programs, &mut silenced] {
+        session.wait_for("runs 42");
+        assert!(!session.output().contains('\x1b'), "{:?}", session.output());
+    }
+    assert_eq!(dumb.0.seen("stakeout: looking at the tree: 0 files so far ("), 1);
 }
