@@ -176,7 +176,10 @@ impl Dispatcher {
                 self.shared.log.write(Line::problem(Kind::Configured, line));
             }
         }
+        // What comes may have the terminal.
+        self.reading = None;
         self.services.configure(services, rules, &mut self.shared);
+        self.show_reading();
     }
 
     /// Tells the services that the tree was seen.

@@ -29,6 +29,7 @@ impl Dispatcher {
         self.services.signalled(signal, &mut self.shared);
         if signal == libc::SIGTSTP {
             self.keyboard.iter_mut().for_each(Keyboard::leave);
+            self.shared.log.leave();
             signals::suspend();
             // Where nobody could continue us we were not stopped, and nobody continues the program.
             self.services.signalled(libc::SIGCONT, &mut self.shared);

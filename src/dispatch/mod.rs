@@ -15,7 +15,7 @@ use crate::process::notify::{self, Notice};
 use crate::process::signals::{self, Received};
 use crate::process::{Children, Chunk, Keyboard, Program, Stdin, Typed};
 use crate::scan::Scanner;
-use crate::ui::{Kind, Line, Log, text};
+use crate::ui::{Kind, Line, Log, Progress, text};
 use crate::watch::{Report, Timing};
 use crate::web;
 
@@ -31,6 +31,7 @@ mod member;
 mod notices;
 mod outputs;
 mod probing;
+mod reading;
 mod record;
 mod rules;
 mod service;
@@ -123,6 +124,8 @@ pub struct Dispatcher {
     watchers: u64,
     /// What the last of them does at first, if it goes on and is not shown.
     first_look: Option<FirstLook>,
+    /// How far reading the baseline has come, while it is shown.
+    reading: Option<Progress>,
     clear: bool,
     services: Services,
     shared: Shared,
@@ -192,6 +195,7 @@ impl Dispatcher {
             next_watcher: None,
             watchers: 0,
             first_look: None,
+            reading: None,
             clear: shown.clear,
             services,
             shared: Shared { children, log, sender, wants_look: false },
@@ -332,12 +336,13 @@ impl Dispatcher {
             }
             Report::Failed => {
                 self.say_report(&report);
-                self.has_failed = true;
+                (self.has_failed, self.reading) = (true, None);
                 self.tell(Event::Requested(Request::Stop));
             }
             Report::First { .. } => {
                 self.say_report(&report);
                 self.say_keys();
+                self.show_reading();
                 self.begin();
             }
             Report::Changed { changes, before, settling, after } => {
@@ -350,6 +355,10 @@ impl Dispatcher {
                 self.stage.iter_mut().for_each(|stage| stage.changed(&changes));
                 let is_seen = self.services.changed(&changes, &before, noticed, &mut self.shared);
                 self.stage.iter_mut().filter(|_| is_seen).for_each(Stage::reload);
+            }
+            Report::Baseline { .. } => {
+                self.reading = None;
+                self.say_report(&report);
             }
             report => self.say_report(&report),
         }

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Error;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use regex::bytes::Regex;
@@ -79,16 +79,19 @@ impl Service {
                 regex.is_some() || tail.is_some()
             }
         };
-        let prefix = |source| {
-            let (service, style) = (self.name()?.to_owned(), shared.log.style());
-            Some(Prefix { style, service, source, lines: Lines::default() })
-        };
         let stdout = match self.spec.spares_stdout {
-            true => ready::tee(Screen::new(std::io::stderr(), prefix("stdout")), look())?,
-            false => ready::tee(Screen::new(std::io::stdout(), prefix("stdout")), look())?,
+            true => ready::tee(self.screen(std::io::stderr(), "stdout", shared), look())?,
+            false => ready::tee(self.screen(std::io::stdout(), "stdout", shared), look())?,
         };
-        let stderr = ready::tee(Screen::new(std::io::stderr(), prefix("stderr")), look())?;
+        let stderr = ready::tee(self.screen(std::io::stderr(), "stderr", shared), look())?;
         Ok([Some(stdout), Some(stderr)])
+    }
+
+    fn screen<F: AsFd>(&self, output: F, source: &'static str, shared: &Shared) -> Screen<F> {
+        let Some(name) = self.name() else { return Screen::new(output) };
+        let (service, style) = (name.to_owned(), shared.log.style());
+        let prefix = Prefix { style, service, source, lines: Lines::default() };
+        Screen::marked(output, prefix, shared.log.terminal())
     }
 
     /// An instance was executed.

@@ -103,7 +103,7 @@ impl Services {
     }
 
     /// All of which anything may run.
-    fn all(&self) -> impl Iterator<Item = &Member> {
+    pub(super) fn all(&self) -> impl Iterator<Item = &Member> {
         self.members.iter().chain(&self.retiring).chain(&self.commands)
     }
 

@@ -103,7 +103,7 @@ impl Dispatcher {
         self.shared.log.write(Line::detail(Kind::Baseline, first).with_ms("took_ms", took));
     }
 
-    /// How far reading has come. No bar: a program runs, and would write into it.
+    /// How far reading has come, for people only if it is not drawn.
     fn say_reading(&self, read: usize) {
         let Some(files) = self.board.files else { return };
         let read = read.min(files);
@@ -114,7 +114,10 @@ impl Dispatcher {
             read * 100 / files.max(1),
         );
         let line = Line::event(Kind::Reading, line).with("read", read).with("files", files);
-        self.shared.log.write(line);
+        match self.is_reading_drawn() {
+            true => self.shared.log.note(line),
+            false => self.shared.log.write(line),
+        }
     }
 
     /// What was decided, why, and what happens now.

@@ -72,7 +72,7 @@ mod tests {
             sender.send(String::from_utf8_lossy(line).into_owned()).unwrap();
             !line.starts_with(b"listening")
         };
-        let writer = tee(Screen::new(target, None), look).unwrap();
+        let writer = tee(Screen::new(target), look).unwrap();
         for text in ["a\nnot listening on 1\nlisten", "ing on", " 80\r\nb"] {
             write(&writer, text.as_bytes()).unwrap();
         }

@@ -12,6 +12,9 @@ use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
+use rustix::stdio::stdout;
+use rustix::termios::isatty;
+
 use super::bar::{Bar, Reached};
 use super::line::{Kind, Level, Line};
 use super::progress::{Drawing, Progress, Reach};
@@ -116,6 +119,18 @@ impl Log {
         self.show_progress(true, true, Box::new(move || Some(reach())))
     }
 
+    /// The same beside programs, until it is ended or there is nothing to tell any more. It is drawn
+    /// only if all that they write comes by [`Log::terminal`].
+    pub fn progress_beside(
+        &self,
+        comes_by_us: bool,
+        reach: impl Fn() -> Option<Reached> + Send + 'static,
+    ) -> Progress {
+        let is_alone = |it: &Arc<Terminal>| !isatty(stdout()) || it.is_at(stdout());
+        let draws = comes_by_us && self.terminal.as_ref().is_some_and(is_alone);
+        self.show_progress(draws, false, Box::new(reach))
+    }
+
     fn show_progress(&self, draws: bool, is_awaited: bool, reach: Reach) -> Progress {
         let is_wanted =
             self.terminal.is_some() && !self.style.is_json() && self.shows(Level::Event);
@@ -130,6 +145,21 @@ impl Log {
             progress.end();
         }
         progress
+    }
+
+    /// The terminal where lines go, if they go to one. Programs that we pass on share it.
+    pub fn terminal(&self) -> Option<Arc<Terminal>> {
+        self.terminal.clone()
+    }
+
+    /// Leaves nothing but lines on the terminal: we are about to be stopped.
+    pub fn leave(&self) {
+        if self.terminal.is_some() {
+            let (gone, is_gone) = mpsc::sync_channel(1);
+            if self.lines.try_send(Job::Leave(gone)).is_ok() {
+                _ = is_gone.recv_timeout(FAREWELL);
+            }
+        }
     }
 
     /// How lines look.

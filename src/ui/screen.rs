@@ -1,10 +1,12 @@
 //! Where what programs write is shown: as it is, or line by line after a prefix.
 
 use std::os::fd::AsFd;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::line::{Kind, Line};
 use super::style::Style;
+use super::terminal::Terminal;
 use super::write_all;
 
 /// A line that is longer is shown in parts.
@@ -45,6 +47,8 @@ impl Lines {
 pub struct Screen<F> {
     output: F,
     prefix: Option<Prefix>,
+    /// What the output leads to, if something may be drawn there.
+    terminal: Option<Arc<Terminal>>,
 }
 
 /// What is put in front of each line.
@@ -61,38 +65,53 @@ pub struct Prefix {
 }
 
 impl<F: AsFd> Screen<F> {
-    /// Shows everything there, as it is without a prefix.
-    pub fn new(output: F, prefix: Option<Prefix>) -> Self {
-        Self { output, prefix }
+    /// Shows everything there, as it is.
+    pub fn new(output: F) -> Self {
+        Self { output, prefix: None, terminal: None }
+    }
+
+    /// Shows each line there, after a prefix. On this terminal, something may be drawn below.
+    pub fn marked(output: F, prefix: Prefix, terminal: Option<Arc<Terminal>>) -> Self {
+        let terminal = terminal.filter(|terminal| terminal.is_at(&output));
+        Self { output, prefix: Some(prefix), terminal }
     }
 
     /// Shows what was written, or the lines that it ends. Nobody may read there any more, and
     /// the program goes on all the same.
     pub fn write(&mut self, bytes: &[u8]) {
-        let Self { output, prefix } = self;
+        let Self { output, prefix, terminal } = self;
         match prefix {
             None => _ = write_all(output, bytes),
-            Some(Prefix { style, service, source, lines }) => {
-                lines.take(bytes, |line| show(&*output, *style, service, source, line));
-            }
+            Some(Prefix { style, service, source, lines }) => lines.take(bytes, |line| {
+                show(&*output, terminal.as_deref(), &render(*style, service, source, line));
+            }),
         }
     }
 
     /// Shows the line that was begun.
     pub fn finish(&mut self) {
-        let Self { output, prefix } = self;
+        let Self { output, prefix, terminal } = self;
         if let Some(Prefix { style, service, source, lines }) = prefix {
-            lines.finish(|line| show(&*output, *style, service, source, line));
+            lines.finish(|line| {
+                show(&*output, terminal.as_deref(), &render(*style, service, source, line));
+            });
         }
     }
 }
 
-fn show(output: impl AsFd, style: Style, service: &str, source: &str, line: &str) {
+fn render(style: Style, service: &str, source: &str, line: &str) -> String {
     let mut line = Line::event(Kind::Output, line).of(Some(service));
     if style == Style::Json {
         line = line.with("source", source);
     }
-    _ = write_all(output, style.render(&line, SystemTime::now()).as_bytes());
+    style.render(&line, SystemTime::now())
+}
+
+fn show(output: impl AsFd, terminal: Option<&Terminal>, line: &str) {
+    match terminal {
+        Some(terminal) => terminal.write(output, line.as_bytes()),
+        None => _ = write_all(output, line.as_bytes()),
+    }
 }
 
 #[cfg(test)]
@@ -105,7 +124,7 @@ mod tests {
         let (mut reader, writer) = std::io::pipe().unwrap();
         let prefix =
             Prefix { style, service: "web".into(), source: "stdout", lines: Lines::default() };
-        let mut screen = Screen::new(writer, Some(prefix));
+        let mut screen = Screen::marked(writer, prefix, None);
         pieces.iter().for_each(|piece| screen.write(piece));
         screen.finish();
         drop(screen);

@@ -7,6 +7,7 @@
 use std::os::fd::AsFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use rustix::fs::fstat;
 use rustix::process::getpgrp;
 use rustix::stdio::stderr;
 use rustix::termios::{isatty, tcgetpgrp, tcgetwinsize};
@@ -27,6 +28,12 @@ impl Terminal {
     /// Standard error, if it is one.
     pub(super) fn new() -> Option<Self> {
         isatty(stderr()).then(Self::default)
+    }
+
+    /// Whether this descriptor leads to the same terminal.
+    pub(super) fn is_at(&self, output: impl AsFd) -> bool {
+        let device = |status: rustix::fs::Stat| status.st_rdev;
+        isatty(&output) && fstat(output).map(device) == fstat(stderr()).map(device)
     }
 
     /// Writes whole lines to one of our outputs that lead here. Nobody may read there any more, and

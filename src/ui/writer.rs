@@ -19,6 +19,8 @@ pub(super) enum Job {
     Show(Drawing),
     /// See what is over by now, and then say so.
     Nod(Option<SyncSender<()>>),
+    /// Leave nothing but lines on the terminal, which is about to be another's, and then say so.
+    Leave(SyncSender<()>),
     /// End.
     End,
 }
@@ -60,6 +62,10 @@ impl Writer {
                         self.hide();
                     }
                     told.iter().for_each(|told| _ = told.try_send(()));
+                }
+                Ok(Job::Leave(told)) => {
+                    self.terminal.iter().for_each(|terminal| terminal.erase());
+                    _ = told.try_send(());
                 }
                 Err(RecvTimeoutError::Timeout) => self.draw(),
                 Ok(Job::End) | Err(RecvTimeoutError::Disconnected) => {

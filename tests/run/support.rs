@@ -273,9 +273,18 @@ impl Drop for Session {
     }
 }
 
+/// A terminal that nobody writes to any more: its end is an error, before which there may be more.
+struct Ended<R>(R);
+
+impl<R: Read> Read for Ended<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.0.read(buffer).or(Ok(0))
+    }
+}
+
 fn forward(pipe: impl Read + Send + 'static, lines: Sender<String>) {
     thread::spawn(move || {
-        for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
+        for line in BufReader::new(Ended(pipe)).split(b'\n').map_while(Result::ok) {
             if lines.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
                 return;
             }

@@ -1,0 +1,181 @@
+//! How far the baseline has come, beside programs: drawn where their lines come by us.
+
+use std::fs;
+use std::process::Command;
+
+use rustix::process::Signal;
+
+use super::emulator::screen;
+use super::support::{Keyboard, Session, Tree, eventually};
+
+/// What a drawing begins with.
+const DRAWN: &str = "\r\x1b[?7l";
+
+/// A tree that takes seconds to read. As holes its files cost no disk; each takes a step of the
+/// baseline, and a rest of nine times that.
+fn slow_tree() -> Tree {
+    let tree = Tree::new(&[]);
+    for name in 0..30 {
+        let file = fs::File::create(tree.path(&name.to_string())).expect("a file");
+        file.set_len(32 << 20).expect("a hole");
+    }
+    tree
+}
+
+/// Two that write all the time.
+const TWO: &str = r#"
+[watch]
+exclude = ["/stakeout.toml"]
+
+[service.web]
+run = "n=0; while :; do n=$((n + 1)); echo line $n; sleep 0.05; done"
+
+[service.worker]
+run = "n=0; while :; do n=$((n + 1)); echo line $n >&2; sleep 0.07; done"
+"#;
+
+/// stakeout with these options and variables, and no others that a terminal has.
+fn command(tree: &Tree, options: &[&str], variables: &[(&str, &str)]) -> Command {
+    let mut command = tree.stakeout();
+    for name in ["WT_SESSION", "ConEmuANSI", "TERM_PROGRAM", "TERM_FEATURES", "NO_COLOR"] {
+        command.env_remove(name);
+    }
+    command.env("TERM", "xterm").envs(variables.iter().copied());
+    command.args(["--color", "never"]).args(options);
+    command
+}
+
+fn two(tree: &Tree, options: &[&str], variables: &[(&str, &str)]) -> (Session, Keyboard) {
+    tree.write("stakeout.toml", TWO);
+    Session::at_terminal(&command(tree, options, variables))
+}
+
+/// Checks that there are nothing but whole lines, and none missing of what programs wrote.
+fn assert_only_lines(shown: &[String]) {
+    let (mut web, mut worker) = (0, 0);
+    for line in shown.iter().filter(|line| !line.is_empty()) {
+        if let Some(rest) = line.strip_prefix("web    | line ") {
+            web += 1;
+            assert_eq!(rest, web.to_string());
+        } else if let Some(rest) = line.strip_prefix("worker | line ") {
+            worker += 1;
+            assert_eq!(rest, worker.to_string());
+        } else {
+            assert!(line.starts_with("stakeout: "), "{line:?}");
+            assert!(!line.contains("reading"), "{line:?}");
+        }
+    }
+    assert!(web > 10 && worker > 10, "{shown:?}");
+}
+
+#[test]
+fn it_is_drawn_below_marked_lines_and_leaves_nothing_behind() {
+    let tree = slow_tree();
+    let (mut session, keyboard) = two(&tree, &["-v"], &[]);
+    session.wait_for("reading: ");
+    keyboard.resize(24, 40);
+    session.wait_for(" of 30 files (");
+    keyboard.resize(24, 120);
+    session.wait_for("all files were read once");
+    session.terminate();
+    let output = session.output();
+    assert!(output.contains(" of 30 files [="), "{output:?}");
+    let before = screen(output.split_inclusive("reading: ").next().unwrap(), 200);
+    assert_eq!(before.last().unwrap(), "stakeout: reading:");
+    assert_only_lines(&screen(&output, 200));
+    let after = output.split("all files were read once").nth(1).unwrap();
+    assert!(!after.contains("reading: "), "{after:?}");
+}
+
+#[test]
+fn its_end_in_the_midst_of_it_leaves_nothing_behind_either() {
+    let tree = slow_tree();
+    let (mut session, mut keyboard) = two(&tree, &["-v", "--stdin", "null"], &[]);
+    for _ in 0..5 {
+        session.wait_for(" of 30 files [");
+        session.wait_for("web ");
+    }
+    keyboard.type_in("\x03");
+    session.wait();
+    let shown = screen(&session.output(), 200);
+    assert_only_lines(&shown);
+    assert_eq!(shown.last().unwrap(), "", "the shell's prompt comes there");
+}
+
+#[test]
+fn it_is_drawn_only_for_people_at_a_terminal_of_which_we_have_all() {
+    let tree = slow_tree();
+    let all_read = |(mut session, _keyboard): (Session, Keyboard)| {
+        session.wait_for("all files were read once");
+        session.terminate();
+        session.output()
+    };
+    let json = two(&tree, &["-v", "--json"], &[("TERM_PROGRAM", "ghostty")]);
+    let dumb = two(&tree, &["-v"], &[("TERM", "dumb"), ("TERM_PROGRAM", "ghostty")]);
+    // The program's own lines could be anywhere.
+    let script = "while :; do echo runs; sleep 0.1; done";
+    let other = slow_tree();
+    let single = Session::at_terminal(&command(&other, &["-v", "--", "sh", "-c", script], &[]));
+    for output in [json, dumb, single].map(all_read) {
+        assert!(!output.contains(DRAWN), "{output:?}");
+        assert!(output.contains("reading in the background: "), "{output}");
+        assert!(!output.contains("\x1b]"), "{output:?}");
+    }
+    let mut piped = Session::start(command(&tree, &["-v"], &[("TERM_PROGRAM", "ghostty")]));
+    piped.wait_for("all files were read once");
+    piped.terminate();
+    assert!(!piped.output().contains('\x1b'), "{:?}", piped.output());
+}
+
+#[test]
+fn a_quiet_log_draws_nothing() {
+    let tree = slow_tree();
+    let (mut session, _keyboard) = two(&tree, &["-q"], &[("TERM_PROGRAM", "ghostty")]);
+    // By then it would have been.
+    session.wait_for("web    | line 60");
+    session.terminate();
+    assert!(!session.output().contains(DRAWN), "{:?}", session.output());
+    assert!(!session.output().contains("\x1b]"), "{:?}", session.output());
+}
+
+#[test]
+fn a_terminal_that_is_held_holds_up_nothing_but_lines() {
+    let tree = slow_tree();
+    let (mut session, mut keyboard) = two(&tree, &["--stdin", "null"], &[]);
+    session.wait_for(" of 30 files [");
+    keyboard.type_in("\x13");
+    session.signal(Signal::TERM);
+    eventually("its end", || session.has_ended());
+}
+
+#[test]
+fn a_shell_that_gets_the_terminal_back_finds_only_lines_there() {
+    let tree = slow_tree();
+    tree.write("stakeout.toml", TWO);
+    let mut bash = Command::new("bash");
+    bash.args(["--norc", "--noprofile", "-i"]).current_dir(tree.path(""));
+    bash.env("PS1", "").env("TERM", "dumb");
+    let (mut session, mut keyboard) = Session::at_terminal(&bash);
+    let binary = env!("CARGO_BIN_EXE_stakeout");
+    keyboard.type_in(&format!("TERM=xterm TERM_PROGRAM=ghostty {binary} --color never\n"));
+    session.wait_for(" of 30 files [");
+    keyboard.type_in("\x1a");
+    session.wait_for("Stopped");
+    keyboard.type_in("echo the shell is $((40 + 2))\n");
+    session.wait_for("the shell is 42");
+    let output = session.output();
+    let is_left = |line: &String| line.contains("reading: ");
+    assert!(!screen(&output, 200).iter().any(is_left), "{output:?}");
+    keyboard.type_in("fg\n");
+    session.wait_for(" of 30 files [");
+    keyboard.type_in("\x03");
+    // stakeout reads what is typed as long as it is there.
+    eventually("the shell", || {
+        keyboard.type_in("echo over $((40 + 2))\n");
+        session.has_said("over 42")
+    });
+    keyboard.type_in("exit\n");
+    session.wait();
+    let output = session.output();
+    assert!(!screen(&output, 200).iter().any(is_left), "{output:?}");
+}
