@@ -25,7 +25,8 @@ pub fn run(words: &[OsString], typed: Typed) -> Result<u8, Failure> {
     let cli = &options.general;
     let plan = plan(&options, source.as_ref())?;
     let shown = setup::shown(cli, &options.runs);
-    let log = Log::new(shown.level, shown.style)?;
+    let mut log = Log::new(shown.level, shown.style)?;
+    log.use_indicator();
     if let Some(source) = &source {
         let line = Line::event(Kind::Configured, source.sentence());
         log.write(line.with("file", text::path(&source.file)));

@@ -31,6 +31,7 @@ impl Dispatcher {
             self.keyboard.iter_mut().for_each(Keyboard::leave);
             self.shared.log.leave();
             signals::suspend();
+            self.shared.log.come_back();
             // Where nobody could continue us we were not stopped, and nobody continues the program.
             self.services.signalled(libc::SIGCONT, &mut self.shared);
         }
@@ -103,6 +104,8 @@ impl Dispatcher {
 
     fn suspend(&mut self, instance: Instance) {
         self.stop_typed = None;
+        self.shared.log.leave();
         self.shared.children.suspend(instance);
+        self.shared.log.come_back();
     }
 }

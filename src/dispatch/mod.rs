@@ -282,6 +282,7 @@ impl Dispatcher {
         }
         self.services.tick(&mut self.shared);
         self.tick_first_look();
+        self.shared.log.indicate(self.services.is_any_unwell());
         if let Some(stage) = &mut self.stage {
             stage.show(&self.services);
         }

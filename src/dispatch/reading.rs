@@ -1,10 +1,11 @@
 //! The baseline, which is read while programs run: how far that has come is drawn where all that they
-//! write comes by us.
+//! write comes by us, and indicated by the terminal otherwise, where it can.
 
 use std::sync::Arc;
 
 use super::Dispatcher;
 use super::services::Services;
+use crate::engine::Phase;
 use crate::ui::{Progress, reading};
 
 impl Dispatcher {
@@ -32,6 +33,19 @@ impl Services {
         self.all().map(|member| &member.service).all(|service| {
             service.spec.program.is_none()
                 || service.name().is_some() && !service.reads_what_is_typed()
+        })
+    }
+
+    /// Whether anything of what is run has failed, or is not ready in time, and is to go on.
+    pub(super) fn is_any_unwell(&self) -> bool {
+        if self.ending.is_some() || self.ended().is_some() {
+            return false;
+        }
+        self.members.iter().chain(&self.commands).map(|member| &member.service).any(|service| {
+            let is_starting = service.engine.phase() == Phase::Starting;
+            let late = service.record.late;
+            service.has_failed()
+                || is_starting && late.is_some() && late == service.engine.current()
         })
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct Record {
     pub(super) trouble: Option<String>,
     pub(super) restarts: Restarts,
     pub(super) last_exit: Option<String>,
+    /// Whether what was started last has ended, and in order.
+    pub(super) ended_well: bool,
     /// The process that was started last, while it is there.
     pub(super) pid: Option<i32>,
     instance: Option<Instance>,
@@ -120,6 +122,7 @@ impl Record {
         pid: i32,
         generation: Generation,
     ) -> Timeline {
+        self.ended_well = false;
         self.instance = Some(instance);
         self.pid = Some(pid);
         let timeline = std::mem::take(&mut self.timeline);
@@ -183,6 +186,7 @@ impl Record {
             self.pid = None;
         }
         self.last_exit = Some(program::exit(exit));
+        self.ended_well = exit.is_success();
     }
 
     /// The engine noted something; `failed` is the step of a build that did.

@@ -145,11 +145,22 @@ impl Service {
         self.engine.begin_after(generation);
     }
 
-    /// Whether it works as it is configured.
-    pub(super) fn trial(&self) -> Trial {
-        let has_failed = matches!(self.engine.phase(), Phase::Failed | Phase::Retrying)
+    /// Whether its last build, or its program, has failed.
+    pub(super) fn has_failed(&self) -> bool {
+        let is_down = match self.engine.phase() {
+            Phase::Failed => true,
+            Phase::Retrying => !self.record.ended_well,
+            _ => false,
+        };
+        is_down
             || self.record.build.as_ref().is_some_and(|it| it.result == BuildResult::Failed)
             || self.ended.is_some_and(|status| status != 0)
+    }
+
+    /// Whether it works as it is configured.
+    pub(super) fn trial(&self) -> Trial {
+        let has_failed = self.has_failed()
+            || self.engine.phase() == Phase::Retrying
             || self.record.late.is_some();
         match (has_failed, self.is_ready()) {
             (true, _) => Trial::Failed,

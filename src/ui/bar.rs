@@ -122,7 +122,7 @@ fn with_bar() -> ProgressStyle {
         let left = (left.as_secs() > 0).then(|| format!(", {:#} left", HumanDuration(left)));
         _ = write!(words, "{:<10}", left.unwrap_or_default());
     };
-    // Not 100 before all is done.
+    // As the terminal's own indicator has it: not 100 before all is done.
     let hundredths = |state: &ProgressState, words: &mut dyn Write| {
         let percent = (state.pos() * 100).checked_div(state.len().unwrap_or_default());
         _ = write!(words, "{:>3}", percent.unwrap_or(100));

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread;
 use std::time::{Duration, SystemTime};
@@ -16,6 +16,7 @@ use rustix::stdio::stdout;
 use rustix::termios::isatty;
 
 use super::bar::{Bar, Reached};
+use super::indicator;
 use super::line::{Kind, Level, Line};
 use super::progress::{Drawing, Progress, Reach};
 use super::style::Style;
@@ -32,6 +33,9 @@ pub struct Log {
     tap: Option<Tap>,
     finished: Receiver<()>,
     terminal: Option<Arc<Terminal>>,
+    /// Whether the terminal's own indicator is used.
+    indicates: bool,
+    is_wrong: Arc<AtomicBool>,
 }
 
 /// Is shown every line as JSON, whatever is written; asked for only if somebody wants it.
@@ -62,13 +66,30 @@ impl Log {
     pub fn new(most: Level, style: Style) -> io::Result<Self> {
         let (lines, queue) = mpsc::sync_channel(QUEUE);
         let (finish, finished) = mpsc::channel();
-        let terminal = Terminal::new().map(Arc::new);
-        let writer = Writer::new(terminal.clone());
+        let (terminal, is_wrong) = (Terminal::new().map(Arc::new), Arc::default());
+        let writer = Writer::new(terminal.clone(), Arc::clone(&is_wrong));
         thread::Builder::new().name("log".into()).spawn(move || {
             writer.run(&queue);
             _ = finish.send(());
         })?;
-        Ok(Self { most, style, lines, dropped: AtomicUsize::new(0), tap: None, finished, terminal })
+        Ok(Self {
+            most,
+            style,
+            lines,
+            dropped: AtomicUsize::new(0),
+            tap: None,
+            finished,
+            terminal,
+            indicates: false,
+            is_wrong,
+        })
+    }
+
+    /// Uses the terminal's own indicator from now on, if it has one. Only who ends in order may: it
+    /// shows the same until that is taken back.
+    pub fn use_indicator(&mut self) {
+        let variable = |name: &str| std::env::var(name).ok();
+        self.indicates = self.terminal.is_some() && indicator::is_taken(variable);
     }
 
     /// From now on, shows lines up to this level, in this style.
@@ -120,7 +141,7 @@ impl Log {
     }
 
     /// The same beside programs, until it is ended or there is nothing to tell any more. It is drawn
-    /// only if all that they write comes by [`Log::terminal`].
+    /// only if all that they write comes by [`Log::terminal`]; otherwise, it is just indicated.
     pub fn progress_beside(
         &self,
         comes_by_us: bool,
@@ -137,11 +158,10 @@ impl Log {
         let is_dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
         let prefix = self.style.prefix(Level::Event);
         let bar = (draws && is_wanted && !is_dumb).then(|| Bar::new(prefix, INDENT));
-        let drawing = bar.map(|bar| Drawing::new(bar, reach));
-        let progress = Progress::new(self.lines.clone(), drawing.as_ref(), is_awaited);
-        if let Some(drawing) = drawing
-            && self.lines.try_send(Job::Show(drawing)).is_err()
-        {
+        let drawing = Drawing::new(bar, self.indicates && is_wanted, reach);
+        let is_shown = drawing.bar.is_some() || drawing.is_indicated;
+        let progress = Progress::new(is_shown.then(|| self.lines.clone()), &drawing, is_awaited);
+        if is_shown && self.lines.try_send(Job::Show(drawing)).is_err() {
             progress.end();
         }
         progress
@@ -152,6 +172,15 @@ impl Log {
         self.terminal.clone()
     }
 
+    /// Has the terminal indicate that something is wrong, or no longer is.
+    pub fn indicate(&self, is_wrong: bool) {
+        let is_wrong = is_wrong && self.indicates && !self.style.is_json();
+        if self.is_wrong.swap(is_wrong, Ordering::Relaxed) != is_wrong {
+            // Where the queue is full, this is seen with the next line.
+            _ = self.lines.try_send(Job::Nod(None));
+        }
+    }
+
     /// Leaves nothing but lines on the terminal: we are about to be stopped.
     pub fn leave(&self) {
         if self.terminal.is_some() {
@@ -160,6 +189,11 @@ impl Log {
                 _ = is_gone.recv_timeout(FAREWELL);
             }
         }
+    }
+
+    /// We go on.
+    pub fn come_back(&self) {
+        _ = self.lines.try_send(Job::Nod(None));
     }
 
     /// How lines look.

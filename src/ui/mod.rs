@@ -2,6 +2,7 @@
 
 mod bar;
 mod changes;
+mod indicator;
 mod line;
 mod log;
 pub mod program;

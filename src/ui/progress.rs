@@ -1,5 +1,5 @@
 //! Something that takes long, from when it begins until it is over: how far it has come is drawn on
-//! the terminal meanwhile.
+//! the terminal meanwhile, or shown by the terminal's own indicator.
 //!
 //! What programs write does not all come by us, so what is drawn has to be gone before one is started
 //! that has the terminal. Where all comes by us, nobody need wait for it.
@@ -31,18 +31,19 @@ pub struct Progress {
     /// None where nothing is shown, or no longer.
     log: Mutex<Option<SyncSender<Job>>>,
     is_over: Arc<AtomicBool>,
+    is_drawn: bool,
     is_awaited: bool,
 }
 
 impl Progress {
-    pub(super) fn new(log: SyncSender<Job>, drawing: Option<&Drawing>, is_awaited: bool) -> Self {
-        let is_over = drawing.map(|drawing| Arc::clone(&drawing.is_over)).unwrap_or_default();
-        Self { log: Mutex::new(drawing.map(|_| log)), is_over, is_awaited }
+    pub(super) fn new(log: Option<SyncSender<Job>>, drawing: &Drawing, is_awaited: bool) -> Self {
+        let (is_over, is_drawn) = (Arc::clone(&drawing.is_over), drawing.bar.is_some());
+        Self { log: Mutex::new(log), is_over, is_drawn, is_awaited }
     }
 
     /// Whether it is drawn, where it takes long.
     pub fn is_drawn(&self) -> bool {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.is_drawn && self.log.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// Takes it from the screen, and waits until it is gone, if it has to be. A second time does
@@ -67,16 +68,19 @@ impl Drop for Progress {
 /// What the log's thread knows of it.
 pub(super) struct Drawing {
     reach: Reach,
-    pub(super) bar: Bar,
+    /// What is drawn, if anything is to be.
+    pub(super) bar: Option<Bar>,
+    /// Whether the terminal's own indicator shows it.
+    pub(super) is_indicated: bool,
     is_over: Arc<AtomicBool>,
     /// When it is shown next.
     pub(super) due: Instant,
 }
 
 impl Drawing {
-    pub(super) fn new(bar: Bar, reach: Reach) -> Self {
+    pub(super) fn new(bar: Option<Bar>, is_indicated: bool, reach: Reach) -> Self {
         let due = Instant::now() + PATIENCE;
-        Self { reach, bar, is_over: Arc::default(), due }
+        Self { reach, bar, is_indicated, is_over: Arc::default(), due }
     }
 
     /// How far it has come, if it is not over.
@@ -96,7 +100,8 @@ mod tests {
 
     #[test]
     fn what_is_not_shown_ends_at_once() {
-        let progress = Progress::new(sync_channel(1).0, None, true);
+        let drawing = Drawing::new(None, false, Box::new(|| None));
+        let progress = Progress::new(None, &drawing, true);
         progress.end();
         progress.end();
         assert!(!progress.is_drawn());

@@ -62,6 +62,12 @@ impl Terminal {
         }
     }
 
+    /// Writes a sequence that touches neither the cursor nor the text.
+    pub(super) fn tell(&self, sequence: &str) {
+        let _between_lines = self.drawn();
+        _ = write_all(stderr(), sequence.as_bytes());
+    }
+
     fn drawn(&self) -> MutexGuard<'_, String> {
         self.drawn.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,5 @@
-//! How far the baseline has come, beside programs: drawn where their lines come by us.
+//! How far the baseline has come, beside programs: drawn where their lines come by us, indicated by
+//! the terminal where they do not, and that something is wrong.
 
 use std::fs;
 use std::process::Command;
@@ -14,8 +15,13 @@ const DRAWN: &str = "\r\x1b[?7l";
 /// A tree that takes seconds to read. As holes its files cost no disk; each takes a step of the
 /// baseline, and a rest of nine times that.
 fn slow_tree() -> Tree {
+    tree_of(30)
+}
+
+/// The same with so many files.
+fn tree_of(files: usize) -> Tree {
     let tree = Tree::new(&[]);
-    for name in 0..30 {
+    for name in 0..files {
         let file = fs::File::create(tree.path(&name.to_string())).expect("a file");
         file.set_len(32 << 20).expect("a hole");
     }
@@ -104,7 +110,8 @@ fn its_end_in_the_midst_of_it_leaves_nothing_behind_either() {
 
 #[test]
 fn it_is_drawn_only_for_people_at_a_terminal_of_which_we_have_all() {
-    let tree = slow_tree();
+    // So long that a line of the log says how far it has come.
+    let tree = tree_of(64);
     let all_read = |(mut session, _keyboard): (Session, Keyboard)| {
         session.wait_for("all files were read once");
         session.terminate();
@@ -114,7 +121,7 @@ fn it_is_drawn_only_for_people_at_a_terminal_of_which_we_have_all() {
     let dumb = two(&tree, &["-v"], &[("TERM", "dumb"), ("TERM_PROGRAM", "ghostty")]);
     // The program's own lines could be anywhere.
     let script = "while :; do echo runs; sleep 0.1; done";
-    let other = slow_tree();
+    let other = tree_of(64);
     let single = Session::at_terminal(&command(&other, &["-v", "--", "sh", "-c", script], &[]));
     for output in [json, dumb, single].map(all_read) {
         assert!(!output.contains(DRAWN), "{output:?}");
@@ -166,6 +173,7 @@ fn a_shell_that_gets_the_terminal_back_finds_only_lines_there() {
     let output = session.output();
     let is_left = |line: &String| line.contains("reading: ");
     assert!(!screen(&output, 200).iter().any(is_left), "{output:?}");
+    assert_eq!(*indicated(&output).last().unwrap(), "0;0", "{output:?}");
     keyboard.type_in("fg\n");
     session.wait_for(" of 30 files [");
     keyboard.type_in("\x03");
@@ -178,4 +186,100 @@ fn a_shell_that_gets_the_terminal_back_finds_only_lines_there() {
     session.wait();
     let output = session.output();
     assert!(!screen(&output, 200).iter().any(is_left), "{output:?}");
+    assert_eq!(*indicated(&output).last().unwrap(), "0;0", "{output:?}");
+}
+
+/// What was indicated, one after the other.
+fn indicated(output: &str) -> Vec<&str> {
+    output.split("\x1b]9;4;").skip(1).map(|rest| rest.split('\x1b').next().unwrap()).collect()
+}
+
+#[test]
+fn beside_a_program_that_has_the_terminal_the_terminal_indicates_it() {
+    let tree = slow_tree();
+    // Colours are its own business, and it does not end its lines at once.
+    let script = r"n=0; while :; do n=$((n + 1)); printf '\033[31mli'; printf 'ne %s\033[0m\n' $n
+        sleep 0.1; done";
+    let options = ["-v", "--", "sh", "-c", script];
+    let (mut session, _keyboard) =
+        Session::at_terminal(&command(&tree, &options, &[("TERM_PROGRAM", "WezTerm")]));
+    session.wait_for("all files were read once");
+    session.terminate();
+    let output = session.output();
+    assert!(!output.contains(DRAWN), "{output:?}");
+    let indicated = indicated(&output);
+    let (last, before) = indicated.split_last().unwrap();
+    assert_eq!(*last, "0;0");
+    let percent = |it: &&str| it.strip_prefix("1;").and_then(|it| it.parse::<u8>().ok());
+    let percents: Vec<u8> = before.iter().map(|it| percent(it).unwrap()).collect();
+    assert!(percents.len() > 3 && percents.is_sorted_by(|a, b| a < b), "{percents:?}");
+    // Without what is ours, there is what the program wrote.
+    let mut rest = String::new();
+    for part in output.split("\x1b]9;4;").enumerate() {
+        rest += if part.0 == 0 { part.1 } else { part.1.split_once("\x1b\\").unwrap().1 };
+    }
+    let ours = |line: &&str| line.contains("stakeout:");
+    let lines: Vec<&str> = rest.lines().filter(|line| !ours(line)).collect();
+    for (number, line) in lines.iter().enumerate() {
+        let written = format!("\x1b[31mline {}\x1b[0m", number + 1);
+        assert_eq!(line.trim_end_matches('\r'), written, "{output:?}");
+    }
+    assert!(lines.len() > 10, "{output}");
+}
+
+#[test]
+fn that_something_is_wrong_is_indicated_until_it_is_well_or_over() {
+    let tree = Tree::new(&[("a", "exit 1")]);
+    let options = ["--build", "sh a", "--", "sh", "-c", "echo runs; exec sleep 1000"];
+    let start = |variables: &[(&str, &str)]| {
+        Session::at_terminal(&command(
+            &tree,
+            &[&["--debounce", "1ms"], &options[..]].concat(),
+            variables,
+        ))
+    };
+    let (mut session, mut keyboard) = start(&[("TERM_PROGRAM", "ghostty")]);
+    session.wait_for("BUILD FAILED");
+    tree.write("a", "true");
+    session.wait_for("runs");
+    tree.write("a", "exit 2");
+    session.wait_for("BUILD FAILED");
+    keyboard.type_in("\x03");
+    session.wait();
+    let output = session.output();
+    assert_eq!(indicated(&output), ["2;100", "0;0", "2;100", "0;0"], "{output:?}");
+    let (mut session, _keyboard) = start(&[("WT_SESSION", "0a")]);
+    session.wait_for("BUILD FAILED");
+    session.terminate();
+    assert_eq!(indicated(&session.output()), ["2;100", "0;0"], "{:?}", session.output());
+    let (mut session, _keyboard) = start(&[]);
+    session.wait_for("BUILD FAILED");
+    session.terminate();
+    assert!(indicated(&session.output()).is_empty(), "{:?}", session.output());
+}
+
+#[test]
+fn a_program_that_failed_is_wrong_until_it_runs_again() {
+    let tree = Tree::new(&[("a", "exit 3")]);
+    let options = ["--debounce", "1ms", "--", "sh", "a"];
+    let (mut session, _keyboard) =
+        Session::at_terminal(&command(&tree, &options, &[("ConEmuANSI", "ON")]));
+    session.wait_for("ended with status 3");
+    tree.write("a", "echo runs; exec sleep 1000");
+    session.wait_for("runs");
+    session.terminate();
+    assert_eq!(indicated(&session.output()), ["2;100", "0;0"], "{:?}", session.output());
+}
+
+#[test]
+fn what_ends_in_order_and_is_started_again_is_not_wrong() {
+    let tree = Tree::new(&[]);
+    let options = ["--restart", "always", "--", "sh", "-c", "echo runs; exit 0"];
+    let (mut session, _keyboard) =
+        Session::at_terminal(&command(&tree, &options, &[("TERM_PROGRAM", "ghostty")]));
+    for _ in 0..3 {
+        session.wait_for("starting it again");
+    }
+    session.terminate();
+    assert!(indicated(&session.output()).is_empty(), "{:?}", session.output());
 }
