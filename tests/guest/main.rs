@@ -17,10 +17,8 @@ const PROGRAM: &str = "stakeout -v -- sh -c 'echo shows $(cat a); exec sleep 100
 
 #[test]
 fn on_a_directory_of_the_host_no_option_is_needed() {
-    let job = format!("cd $PLACE/tree && exec {PROGRAM}");
-    let Some(mut kernel) = Kernel::boot(&[], &[("a", "one"), ("src/b", "one")], &job) else {
-        return;
-    };
+    let Some(mut kernel) = Kernel::boot(&[], &[("a", "one"), ("src/b", "one")]) else { return };
+    kernel.start("tree", PROGRAM);
     kernel.wait_for("is on a share, where edits made on the other side make no events: looking");
     kernel.wait_for("shows one");
     kernel.write("tree/a", "two");
@@ -37,58 +35,32 @@ fn on_a_directory_of_the_host_no_option_is_needed() {
 /// An export of a tmpfs, mounted beside it by the same kernel, and edited beneath. What the client
 /// knows it may believe for an hour, and no delegation is taken back when a file is edited, so that
 /// nothing is found but by asking the server.
-const EXPORT: &str = "
-echo 0 > /proc/sys/fs/leases-enable
-for module in nfsd nfsv4; do modprobe -d /run/modules $module; done
-mkdir -p /run/export /run/nfs
-mount -t tmpfs export /run/export
-mount -t tmpfs state /var/lib/nfs
-mkdir -p /var/lib/nfs/v4recovery /var/lib/nfs/rpc_pipefs
-touch /var/lib/nfs/etab /var/lib/nfs/rmtab /var/lib/nfs/state
-mount -t nfsd nfsd /proc/fs/nfsd
-mkdir -p /run/rpcbind
-rpcbind -w
-exportfs -o rw,no_root_squash,no_subtree_check,fsid=0,insecure 127.0.0.1:/run/export
-rpc.mountd
-rpc.nfsd 2
-cp -r $PLACE/tree/. /run/export
-mount -t nfs -o vers=4.2,actimeo=3600 127.0.0.1:/ /run/nfs || exit 1
-cd /run/nfs
-(while :; do
-  [ -e $PLACE/edit ] && mv $PLACE/edit $PLACE/edited && cp $PLACE/edited /run/export/a
-  [ -e $PLACE/make ] && mv $PLACE/make /run/export/src/new
-  sleep 0.05
-done) &
-";
-
 #[test]
 fn on_nfs_that_the_server_edits_no_option_is_needed() {
-    let job = format!("{EXPORT}exec {PROGRAM}");
     let needs = ["rpc.nfsd", "rpc.mountd", "rpcbind", "exportfs", "mount.nfs", "modprobe"];
-    let Some(mut kernel) = Kernel::boot(&needs, &[("a", "one"), ("src/b", "one")], &job) else {
-        return;
-    };
+    let Some(mut kernel) = Kernel::boot(&needs, &[("a", "one"), ("src/b", "one")]) else { return };
+    kernel.run("echo 0 > /proc/sys/fs/leases-enable");
+    kernel.mount_nfs("vers=4.2,actimeo=3600");
+    kernel.run("cp -r tree/. /run/nfs-backing");
+    kernel.start("/run/nfs", PROGRAM);
     kernel.wait_for("is on a share, where edits made on the other side make no events: looking");
     kernel.wait_for("shows one");
     kernel.wait_for("all files were read once");
     // What was read of late is read again once the granule of its times, two seconds, has passed.
     thread::sleep(Duration::from_secs(6));
-    kernel.edit("edit", "two");
+    kernel.run("echo two > /run/nfs-backing/a");
     kernel.wait_for("modified a");
     kernel.wait_for("shows two");
-    kernel.edit("edit", "six");
+    kernel.run("echo six > /run/nfs-backing/a");
     kernel.wait_for("shows six");
-    kernel.edit("make", "new");
+    kernel.run("echo new > /run/nfs-backing/src/new");
     kernel.wait_for("created src/new");
 }
 
 #[test]
 fn the_doctor_says_what_it_is_on() {
-    let Some(mut kernel) =
-        Kernel::boot(&[], &[("a", "one")], "cd $PLACE/tree && exec stakeout doctor")
-    else {
-        return;
-    };
+    let Some(mut kernel) = Kernel::boot(&[], &[("a", "one")]) else { return };
+    kernel.start("tree", "stakeout doctor");
     kernel.wait_for("hostfs");
     kernel.wait_for("ok    share     . (hostfs) is on a share");
 }
