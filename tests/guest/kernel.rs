@@ -25,6 +25,15 @@ impl Kernel {
     /// Boots it, with these files in `tree`. None where something is missing that it needs: the test
     /// is skipped then, or, where all have to run, fails.
     pub fn boot(needs: &[&str], files: &[(&str, &str)]) -> Option<Self> {
+        Self::boot_with(&[], needs, files)
+    }
+
+    /// The same, with `tree` on `/run/virtiofs` as well.
+    pub fn boot_with_virtiofs(files: &[(&str, &str)]) -> Option<Self> {
+        Self::boot_with(&["--virtiofs", "tree"], &["virtiofsd", "modprobe"], files)
+    }
+
+    fn boot_with(options: &[&str], needs: &[&str], files: &[(&str, &str)]) -> Option<Self> {
         if !has_all(needs) {
             return None;
         }
@@ -32,7 +41,7 @@ impl Kernel {
         for (path, text) in files {
             kernel.write(&format!("tree/{path}"), text);
         }
-        done(kernel.tool("up").args(["--mem", "256M"]));
+        done(kernel.tool("up").args(["--mem", "256M"]).args(options));
         Some(kernel)
     }
 
@@ -101,7 +110,8 @@ impl Kernel {
         let mut tool = Command::new("timeout");
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/uml-guest.sh");
         tool.arg("600").arg(script).arg(verb);
-        tool.env("LAB_STATE", self.place.path()).current_dir(self.place.path());
+        tool.env("PATH", search_path()).env("LAB_STATE", self.place.path());
+        tool.current_dir(self.place.path());
         tool
     }
 }
@@ -123,8 +133,7 @@ fn done(command: &mut Command) {
 
 fn has_all(needs: &[&str]) -> bool {
     let find = |name: &&&str| {
-        let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
-        !path.split(':').any(|directory| Path::new(directory).join(name).exists())
+        !search_path().split(':').any(|directory| Path::new(directory).join(name).exists())
     };
     let missing: Vec<_> = ["linux.uml", "ip"].iter().chain(needs).filter(find).collect();
     let has_all = missing.is_empty() && rustix::process::geteuid().is_root();
@@ -132,4 +141,10 @@ fn has_all(needs: &[&str]) -> bool {
         skip(&format!("needs root and {missing:?}"));
     }
     has_all
+}
+
+/// Where what is needed may be; `.ci/run` puts virtiofsd into `target`.
+fn search_path() -> String {
+    let own = concat!(env!("CARGO_MANIFEST_DIR"), "/target/virtiofsd/bin");
+    format!("{}:/usr/sbin:/sbin:{own}", std::env::var("PATH").unwrap_or_default())
 }

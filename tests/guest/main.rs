@@ -1,6 +1,7 @@
 //! stakeout under a second kernel: user-mode Linux, a plain process whose root is this machine's
 //! over hostfs. What is edited here makes no event there, as in a virtual machine that shows a
-//! directory of its host. Needs root and Debian's user-mode-linux; for NFS its server as well.
+//! directory of its host. Needs root and Debian's user-mode-linux; for NFS its server as well, and
+//! for virtiofs the crate virtiofsd.
 
 mod kernel;
 #[path = "../scan/skip.rs"]
@@ -19,6 +20,19 @@ const PROGRAM: &str = "stakeout -v -- sh -c 'echo shows $(cat a); exec sleep 100
 fn on_a_directory_of_the_host_no_option_is_needed() {
     let Some(mut kernel) = Kernel::boot(&[], &[("a", "one"), ("src/b", "one")]) else { return };
     kernel.start("tree", PROGRAM);
+    edit_from_the_host(&mut kernel);
+}
+
+/// What Docker Desktop mounts directories of its host by.
+#[test]
+fn on_virtiofs_that_the_host_edits_no_option_is_needed() {
+    let files = [("a", "one"), ("src/b", "one")];
+    let Some(mut kernel) = Kernel::boot_with_virtiofs(&files) else { return };
+    kernel.start("/run/virtiofs", PROGRAM);
+    edit_from_the_host(&mut kernel);
+}
+
+fn edit_from_the_host(kernel: &mut Kernel) {
     kernel.wait_for("is on a share, where edits made on the other side make no events: looking");
     kernel.wait_for("shows one");
     kernel.write("tree/a", "two");

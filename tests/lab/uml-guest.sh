@@ -27,7 +27,7 @@ die() { echo "uml-guest: $*" >&2; exit 125; }
 alive() { [ -s "$STATE/pid" ] && kill -0 "$(cat "$STATE/pid")" 2>/dev/null; }
 
 find_vfsd() {   # Debian 12's C virtiofsd sends no tag to a guest without QEMU: useless here
-  local c; for c in "${VIRTIOFSD:-}" "$(command -v virtiofsd)" "$HOME/.cargo/bin/virtiofsd" /usr/libexec/virtiofsd; do
+  local c; for c in "${VIRTIOFSD:-}" "$(command -v virtiofsd)" "${HOME:-}/.cargo/bin/virtiofsd" /usr/libexec/virtiofsd; do
     [ -n "$c" ] && [ -x "$c" ] && "$c" --help 2>&1 | grep -q -- '--tag' && { echo "$c"; return 0; }; done; return 1
 }
 write_init() {
@@ -68,8 +68,8 @@ up() {
     --mem) mem=$2; shift 2;; --virtiofs) vfs=$(realpath "$2") || die "no $2"; shift 2;;
     --cache) cache=$2; shift 2;; *) die "what is $1?";; esac; done
   rm -rf "$STATE"; mkdir -p "$STATE/q" "$STATE/tmp"; write_init
-  # Without, it does not run on newer processors than it knows.
-  cc -shared -fPIC -O1 -o "$STATE/ptrace.so" "$HERE/ptrace.c" || die "no ptrace.so"
+  # What it does not know: newer processors, and how virtiofsd counts.
+  cc -shared -fPIC -O1 -o "$STATE/mended.so" "$HERE/ptrace.c" "$HERE/sendmsg.c" || die "no mended.so"
   if [ -n "$vfs" ]; then
     local vd; vd=$(find_vfsd) || die "no Rust virtiofsd (>= 1.7, for --tag): cargo install virtiofsd"
     touch "$STATE/want-virtiofs"
@@ -80,7 +80,7 @@ up() {
     [ -S "$STATE/vfs.sock" ] || { cat "$STATE/virtiofsd.log" >&2; die "virtiofsd did not start"; }
     extra+=("virtio_uml.device=$STATE/vfs.sock:26")
   fi
-  LD_PRELOAD=$STATE/ptrace.so TMPDIR=$STATE/tmp setsid linux.uml umid=lab uml_dir="$STATE/tmp" mem="$mem" \
+  LD_PRELOAD=$STATE/mended.so TMPDIR=$STATE/tmp setsid linux.uml umid=lab uml_dir="$STATE/tmp" mem="$mem" \
      root=/dev/root rootfstype=hostfs rootflags=/ rw quiet \
      con=null con0=null,fd:1 ssl=null "${extra[@]}" init="$STATE/init" \
      >"$STATE/console.log" 2>&1 </dev/null &
