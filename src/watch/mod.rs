@@ -3,7 +3,8 @@
 //! [`Cadence`], [`Agenda`], [`Trusts`], [`HotSet`], [`Settle`] and [`Silence`] decide and are pure;
 //! [`watch()`] makes the thread that asks them and looks, and another that sees to it that the
 //! first is not stuck. It is the only one that touches the watched file system: should that hang,
-//! nothing else does. Native events (`native`) are hints: they only make it look at once.
+//! nothing else does. Native events (`native`) are hints: they only make it look at once. A third
+//! thread reads them as they come (`queue`).
 
 mod agenda;
 mod ailments;
@@ -11,7 +12,9 @@ mod answers;
 mod bell;
 mod cadence;
 mod hot;
+mod inbox;
 mod native;
+mod queue;
 mod reading;
 mod report;
 mod settle;

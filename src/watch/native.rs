@@ -1,15 +1,16 @@
-//! Native events: what inotify(7) tells of the known directories. They are only hints: they say
-//! where to look, and the look decides.
+//! Native events: which directories inotify(7) watches, and of which of them events told. They are
+//! only hints: they say where to look, and the look decides.
 
 use std::collections::{BTreeSet, HashMap};
-use std::mem::MaybeUninit;
-use std::os::fd::OwnedFd;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
+use rustix::fs::inotify::{self, WatchFlags};
 use rustix::io::Errno;
 
+use super::bell::Bell;
+use super::queue::{Queue, keep_empty};
 use super::{Mode, Trusts};
 use crate::scan::{Directory, Scanner};
 
@@ -23,15 +24,6 @@ const EVENTS: WatchFlags = WatchFlags::MODIFY
     .union(WatchFlags::MOVE)
     .union(WatchFlags::DELETE_SELF)
     .union(WatchFlags::MOVE_SELF);
-
-/// The directory is not what its path means any more.
-const LEFT: ReadFlags = ReadFlags::DELETE_SELF
-    .union(ReadFlags::MOVE_SELF)
-    .union(ReadFlags::IGNORED)
-    .union(ReadFlags::UNMOUNT);
-
-/// Bytes for events: some hundred of them.
-const BUFFER: usize = 16 * 1024;
 
 /// Where something may have changed.
 #[derive(Debug, Default)]
@@ -56,13 +48,12 @@ struct Watch {
 /// Watches on directories.
 #[derive(Debug)]
 pub(super) struct Native {
-    inotify: OwnedFd,
+    queue: Arc<Queue>,
     /// One watch may stand for several paths, where a directory is mounted twice.
     paths: HashMap<i32, Vec<Arc<Path>>>,
     watches: HashMap<Arc<Path>, Watch>,
     /// Whether a directory was lost that may be there again under its path.
     is_stale: bool,
-    buffer: Box<[MaybeUninit<u8>]>,
 }
 
 /// What came of watching what is known now.
@@ -81,12 +72,21 @@ impl Native {
     /// `EMFILE` where this user has no instance left (fs.inotify.max_user_instances).
     pub(super) fn new() -> Result<Self, Errno> {
         Ok(Self {
-            inotify: inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?,
+            queue: Arc::new(Queue::new()?),
             paths: HashMap::new(),
             watches: HashMap::new(),
             is_stale: false,
-            buffer: vec![MaybeUninit::uninit(); BUFFER].into(),
         })
+    }
+
+    /// Has events read from a thread of its own, which rings the bell where they are
+    /// [awaited](Self::awaits). It ends with this, or when the queue is ended.
+    ///
+    /// # Errors
+    /// When the thread cannot be made.
+    pub(super) fn receive(&self, bell: &Arc<Bell>) -> io::Result<Arc<Queue>> {
+        keep_empty(Arc::clone(&self.queue), Arc::clone(bell))?;
+        Ok(Arc::clone(&self.queue))
     }
 
     /// Whether it is watched.
@@ -116,8 +116,11 @@ impl Native {
             if self.watches.contains_key(path) {
                 continue;
             }
-            match inotify::add_watch(&self.inotify, path_on_disk(dir), EVENTS | WatchFlags::ONLYDIR)
-            {
+            match inotify::add_watch(
+                self.queue.inotify(),
+                path_on_disk(dir),
+                EVENTS | WatchFlags::ONLYDIR,
+            ) {
                 Ok(number) => {
                     let watch = Watch { number, was: dir.is_now };
                     self.watches.insert(Arc::clone(path), watch);
@@ -143,30 +146,22 @@ impl Native {
     /// Takes all events that there are. `is_entry` says whether a name in a directory is known:
     /// writing to what is not (an ignored log file) is no hint.
     pub(super) fn take(&mut self, is_entry: impl Fn(&Path, &[u8]) -> bool) -> Hints {
-        let mut hints = Hints::default();
-        let mut left = Vec::new();
-        let mut reader = Reader::new(&self.inotify, &mut self.buffer);
-        // EAGAIN ends it; nothing else can happen to it.
-        while let Ok(event) = reader.next() {
-            let flags = event.events();
-            hints.everywhere |= flags.contains(ReadFlags::QUEUE_OVERFLOW);
-            let Some(paths) = self.paths.get(&event.wd()) else { continue };
-            let is_about_names = flags.intersects(
-                ReadFlags::CREATE | ReadFlags::DELETE | ReadFlags::MOVED_FROM | ReadFlags::MOVED_TO,
-            );
-            for path in paths {
-                let is_hint = match event.file_name() {
-                    Some(name) => is_about_names || is_entry(path, name.to_bytes()),
-                    None => true,
-                };
-                if is_hint {
-                    hints.dirs.insert(Arc::clone(path));
-                }
-                if flags.intersects(LEFT) {
-                    left.push((Arc::clone(path), flags.contains(ReadFlags::MOVE_SELF)));
-                }
-            }
+        let told = self.queue.take();
+        let mut hints = Hints { everywhere: told.everywhere, ..Hints::default() };
+        let paths = |number: &i32| self.paths.get(number).into_iter().flatten();
+        hints.dirs.extend(told.dirs.iter().flat_map(paths).cloned());
+        for (number, names) in &told.written {
+            let is_told = |dir: &&Arc<Path>| names.iter().any(|name| is_entry(dir, name));
+            hints.dirs.extend(paths(number).filter(is_told).cloned());
         }
+        if hints.dirs.is_empty() {
+            // None of these is an entry, and that stays so until a look begins.
+            self.queue.pass_over(told.written);
+        }
+        let left = told.left.iter().flat_map(|(number, has_moved)| {
+            paths(number).map(|path| (Arc::clone(path), *has_moved))
+        });
+        let left: Vec<_> = left.collect();
         for (path, has_moved) in left {
             self.is_stale = true;
             self.leave(&path);
@@ -180,9 +175,14 @@ impl Native {
         hints
     }
 
-    /// Where events can be read.
-    pub(super) fn events(&self) -> &OwnedFd {
-        &self.inotify
+    /// Has the bell rung as soon as there is something to take; `false` if there is already.
+    pub(super) fn awaits(&self) -> bool {
+        self.queue.awaits()
+    }
+
+    /// A look begins: what told nothing so far may tell something from now on.
+    pub(super) fn reconsider(&self) {
+        self.queue.reconsider();
     }
 
     fn leave(&mut self, path: &Path) {
@@ -192,8 +192,14 @@ impl Native {
         if paths.is_empty() {
             self.paths.remove(&number);
             // It may have ended by itself.
-            _ = inotify::remove_watch(&self.inotify, number);
+            _ = inotify::remove_watch(self.queue.inotify(), number);
         }
+    }
+}
+
+impl Drop for Native {
+    fn drop(&mut self) {
+        self.queue.end();
     }
 }
 

@@ -13,6 +13,7 @@ use super::agenda::rest_after_hints;
 use super::answers::see_to_answers;
 use super::bell::Bell;
 use super::native::{Hints, Native};
+use super::queue::Queue;
 use super::reading::Reading;
 use super::{
     Agenda, Ailments, Cadence, Due, HotSet, Interval, Mode, Report, Settle, Tally, Timing, Trusts,
@@ -20,9 +21,6 @@ use super::{
 };
 use crate::scan::{Scanner, Scope, Trouble};
 use crate::tree::{Change, Place, Snapshot, apply, diff};
-
-/// How long events that tell nothing are not followed.
-const REST: Duration = Duration::from_millis(5);
 
 /// How often to look at everything where events are trusted.
 pub const SAFETY_NET: Duration = Duration::from_secs(10);
@@ -32,6 +30,8 @@ pub const SAFETY_NET: Duration = Duration::from_secs(10);
 #[must_use = "it ends when this is dropped"]
 pub struct Watching {
     bell: Arc<Bell>,
+    /// Ended from here, since the thread that looks may hang.
+    queue: Option<Arc<Queue>>,
     tally: Arc<Tally>,
 }
 
@@ -50,6 +50,7 @@ impl Watching {
 impl Drop for Watching {
     fn drop(&mut self) {
         self.bell.end();
+        self.queue.iter().for_each(|queue| queue.end());
     }
 }
 
@@ -77,6 +78,7 @@ pub fn watch(
             }
         },
     };
+    let queue = native.as_ref().map(|native| native.receive(&bell)).transpose()?;
     let mode = if native.is_some() { timing.mode } else { Mode::Poll };
     let now = Instant::now();
     let tally = Arc::<Tally>::default();
@@ -103,7 +105,7 @@ pub fn watch(
         send,
     };
     thread::Builder::new().name("watch".into()).spawn(move || watcher.run())?;
-    Ok(Watching { bell, tally })
+    Ok(Watching { bell, queue, tally })
 }
 
 struct Watcher<F: Fn(Report) -> bool> {
@@ -221,20 +223,6 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
         Err(Over)
     }
 
-    /// Waits so long, or until an event tells where to look before that.
-    fn wait(&mut self, most: Duration) {
-        let rest = self.hints_rest.saturating_duration_since(Instant::now());
-        match &self.native {
-            Some(native) if rest.is_zero() => self.bell.wait(Some(native.events()), most),
-            Some(_) => return self.bell.wait(None, most.min(rest)),
-            None => return self.bell.wait(None, most),
-        }
-        if !self.take_hints() {
-            // A program that writes without end to what is left out is not to wake us as often.
-            self.hints_rest = Instant::now() + REST;
-        }
-    }
-
     /// Which part of the tree is due.
     fn scope(&mut self, due: Due, now: Instant) -> Scope {
         let looks_at_untrusted = due.untrusted || due.settling;
@@ -255,6 +243,7 @@ impl<F: Fn(Report) -> bool> Watcher<F> {
         let (began, costs_from) = (Instant::now(), self.scanner.cpu_time());
         let scope = self.scope(due, began);
         let told = std::mem::take(&mut self.hints);
+        self.native.iter().for_each(Native::reconsider);
         self.take_filled();
         let look = self.scanner.look_at(&scope);
         let changes = self.take(look.snapshot, look.hidden);

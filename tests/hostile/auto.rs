@@ -3,6 +3,7 @@
 //! and nothing that is none.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
@@ -15,10 +16,10 @@ use stakeout::scan::{Plan, Root, Scanner, Selection, reference};
 use stakeout::tree::{Change, Snapshot, apply, diff};
 use stakeout::watch::{Interval, Mode, Report, Timing, TrustVerdict, watch};
 
-use super::hang::Running;
+use super::hang::{Running, wait_until};
 use super::mounts::Mounted;
 use super::random::{Step, any_step, edit};
-use super::share::{Share, can_mount};
+use super::share::{Faults, Share, can_mount};
 
 const EDITS: usize = 10_000;
 
@@ -87,6 +88,46 @@ fn on_a_disk_and_in_memory_events_are_trusted_after_a_while() {
             });
         }
     }
+}
+
+#[test]
+fn while_a_look_takes_long_more_events_come_than_the_kernel_keeps_and_none_is_lost() {
+    let Some(share) = Share::mount() else { return };
+    share.write("z", "one");
+    let place = tempfile::tempdir().unwrap();
+    let path = |name| place.path().join(name);
+    fs::create_dir(path("other")).unwrap();
+    fs::write(path(".gitignore"), "*.log").unwrap();
+    for name in ["a", "b.log", "c.log", "other/d", "other/e"] {
+        fs::write(path(name), "one").unwrap();
+    }
+    let root = share.path().to_str().unwrap();
+    let options = ["-v", "--interval", "1h", "--debounce", "100ms", "-w", root];
+    let stakeout = Running::start(place.path(), &options);
+    stakeout.wait_for("all files were read once");
+    share.set(Faults { hangs: true, ..Faults::default() });
+    // An event tells of this, and whether it has come to rest is looked for everywhere.
+    fs::write(path("a"), "two").unwrap();
+    wait_until("it waits for the share", || share.at_once() > 0);
+    let most = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
+    let most: usize = most.trim().parse().unwrap();
+    let mut files =
+        ["b.log", "c.log"].map(|name| fs::File::options().append(true).open(path(name)).unwrap());
+    for round in 0..=most {
+        // In turns, since the kernel takes equal events for one.
+        files.iter_mut().for_each(|file| file.write_all(b"x").unwrap());
+        if round % 256 == 0 {
+            // Whoever reads gets around to it, even on a busy machine.
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+    for name in ["other/d", "other/e"] {
+        fs::write(path(name), "two").unwrap();
+    }
+    share.set(Faults::default());
+    // These two count as told of: by their own event, and not by one that stands for all that
+    // were lost.
+    stakeout.wait_for("all changes made events so far");
 }
 
 #[test]

@@ -143,7 +143,7 @@ fn hang(share: &Share) {
     wait_until("it waits for the share", || share.at_once() > 0);
 }
 
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let until = Instant::now() + Duration::from_secs(60);
     while !is_so() {
         assert!(Instant::now() < until, "{what}: not in time");

@@ -17,9 +17,9 @@ use super::support::{Session, Tree, eventually, read};
 const SHOW: &str = "echo shows $(cat a); exec sleep 1000";
 
 /// Far longer than any test: looking alone would find nothing.
-const NEVER: [&str; 2] = ["--interval", "1h"];
+pub const NEVER: [&str; 2] = ["--interval", "1h"];
 
-fn start(tree: &Tree, options: &[&str]) -> Session {
+pub fn start(tree: &Tree, options: &[&str]) -> Session {
     let mut command = tree.stakeout();
     command.args(["-v", "--debounce", "100ms"]).args(options).args(["--", "sh", "-c", SHOW]);
     Session::start(command)
@@ -50,7 +50,7 @@ fn looks(tree: &Tree) -> u64 {
 }
 
 /// The same, once it stands still.
-fn looks_at_rest(tree: &Tree) -> u64 {
+pub fn looks_at_rest(tree: &Tree) -> u64 {
     let mut last = (looks(tree), Instant::now());
     eventually("rest", || {
         let now = looks(tree);
@@ -155,27 +155,6 @@ fn a_directory_is_followed_when_it_is_renamed_and_so_is_its_successor() {
     session.wait_for("modified old/deep/y");
     tree.write("new/deep/x", "ten");
     session.wait_for("modified new/deep/x");
-}
-
-#[test]
-fn writing_to_a_file_that_is_left_out_makes_nobody_look() {
-    let tree = Tree::new(&[("a", "one"), (".gitignore", "*.log\n"), ("app.log", "")]);
-    let mut session = start(&tree, &NEVER);
-    session.wait_until_settled();
-    tree.write("a", "two");
-    session.wait_for("shows two");
-    let before = looks_at_rest(&tree);
-    let mut log = fs::File::options().append(true).open(tree.path("app.log")).unwrap();
-    for _ in 0..500 {
-        log.write_all(b"line\n").unwrap();
-        thread::sleep(Duration::from_millis(1));
-    }
-    assert_eq!(looks_at_rest(&tree), before, "looked at a log");
-    // What is counted does grow with looks.
-    tree.write("a", "six");
-    session.wait_for("shows six");
-    assert!(looks_at_rest(&tree) > before);
-    assert_eq!(session.seen("settled in"), 2, "{}", session.output());
 }
 
 #[test]

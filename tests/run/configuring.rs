@@ -4,9 +4,10 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
 
 use super::skip::skip;
-use super::support::{Session, Tree, eventually};
+use super::support::{Session, Tree, eventually, read};
 
 const FILE: &str = "stakeout.toml";
 
@@ -133,6 +134,34 @@ fn nothing_starts_beside_what_is_still_being_stopped() {
     let place = |text: &str| output.find(text).unwrap_or_else(|| panic!("{text}: {output}"));
     assert!(place("(status 0)") < place("echo three"), "{output}");
     assert!(!output.contains("two 42"), "{output}");
+}
+
+#[test]
+fn what_is_watched_otherwise_leaves_no_thread_and_no_descriptor() {
+    let tree = Tree::new(&[("a/f", "one"), ("b/f", "one")]);
+    let file = |dir| format!("[watch]\npaths = ['{dir}']\n{}", service("web", dir));
+    let mut session = start(&tree, &file("a"));
+    session.wait_for("a 42");
+    let process = format!("/proc/{}", session.pid().as_raw_nonzero());
+    let entries = |of: &str| {
+        let entries = fs::read_dir(format!("{process}/{of}")).unwrap().flatten();
+        entries.map(|entry| entry.path()).collect::<Vec<_>>()
+    };
+    // Those that read events, and where from.
+    let held = || {
+        let names = entries("task").into_iter().map(|task| read(&task.join("comm")));
+        let targets = entries("fd").into_iter().filter_map(|link| fs::read_link(link).ok());
+        let is_inotify = |target: &PathBuf| target.ends_with("anon_inode:inotify");
+        (names.filter(|name| name.trim() == "events").count(), targets.filter(is_inotify).count())
+    };
+    eventually("there is one of each", || held() == (1, 1));
+    let before = entries("fd").len();
+    for dir in ["b", "a", "b", "a"] {
+        tree.save_by_rename(FILE, &file(dir));
+        session.wait_for(&format!("{dir} 42"));
+    }
+    eventually("there is one of each again", || held() == (1, 1));
+    eventually("all else is closed, too", || entries("fd").len() <= before);
 }
 
 #[test]

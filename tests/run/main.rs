@@ -20,6 +20,7 @@ mod golden;
 mod identity;
 mod inits;
 mod keys;
+mod left_out;
 mod load;
 mod log;
 mod notifying;

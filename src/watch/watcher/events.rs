@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::super::native::Hints;
 use super::super::{Interval, Report};
-use super::{Over, REST, Watcher};
+use super::{Over, Watcher};
 use crate::scan::{MountId, RULE_FILES};
 use crate::tree::{Change, Dir};
 
@@ -21,7 +21,25 @@ const LATE: Duration = Duration::from_millis(200);
 /// What proved nothing at first is looked at again after so long, at the soonest.
 const PROOF: Duration = Duration::from_millis(100);
 
+/// How long events that tell nothing are not followed.
+const REST: Duration = Duration::from_millis(5);
+
 impl<F: Fn(Report) -> bool> Watcher<F> {
+    /// Waits so long, or until an event tells where to look before that.
+    pub(super) fn wait(&mut self, most: Duration) {
+        let rest = self.hints_rest.saturating_duration_since(Instant::now());
+        match &self.native {
+            Some(native) if rest.is_zero() && !native.awaits() => {}
+            Some(_) if rest.is_zero() => self.bell.wait(most),
+            Some(_) => return self.bell.wait(most.min(rest)),
+            None => return self.bell.wait(most),
+        }
+        if !self.take_hints() {
+            // A program that writes without end to what is left out is not to wake us as often.
+            self.hints_rest = Instant::now() + REST;
+        }
+    }
+
     /// Takes the events that there are, and puts a look at what they tell of on the agenda. Says
     /// whether they tell of anything.
     pub(super) fn take_hints(&mut self) -> bool {
