@@ -24,6 +24,7 @@ mod left_out;
 mod load;
 mod log;
 mod notifying;
+mod pace;
 mod pausing;
 mod pid1;
 mod progress;
