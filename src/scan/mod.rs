@@ -37,6 +37,7 @@ mod rules;
 mod scanner;
 mod scope;
 mod stem;
+mod sweep;
 mod touched;
 mod trouble;
 mod way;

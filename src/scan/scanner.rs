@@ -7,16 +7,13 @@
 //! 4. put a new snapshot together that shares every unchanged directory with the old one.
 
 use std::collections::HashSet;
-use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 
-use super::check::{Asker, Check};
 use super::effort::Clocks;
 use super::forest::{DirId, Forest};
 use super::inodes::Inodes;
@@ -26,17 +23,10 @@ use super::pulse::Pulse;
 use super::racy::Racy;
 use super::root::KnownRoot;
 use super::scope::{Directory, MountId, Scope};
-use super::touched::{Progress, Slot, slots_of};
-use super::way::{Way, most_held};
+use super::touched::Progress;
+use super::way::most_held;
 use super::{Plan, Trouble, Verb, baseline::Baseline};
 use crate::tree::{Place, Snapshot};
-
-/// Directories a thread takes at a time: few enough to share the work evenly, many enough that
-/// handing them out costs nothing.
-const BATCH: usize = 16;
-
-/// So many local files are asked for sooner by this thread than it wakes others.
-const FEW: usize = 2048;
 
 /// Deeper directories are not entered: a file system made up by a program may have no end.
 pub(super) const LONGEST_PATH: usize = 16 * 1024;
@@ -52,23 +42,23 @@ const SHARE_THREADS: usize = 16;
 pub struct Scanner {
     pub(super) plan: Plan,
     pub(super) pool: ThreadPool,
-    clocks: Clocks,
+    pub(super) clocks: Clocks,
     pub(super) roots: Vec<KnownRoot>,
     pub(super) dirs: Forest,
     pub(super) racy: Racy,
     pub(super) baseline: Baseline,
     pub(super) inodes: Inodes,
     pub(super) pulse: Arc<Pulse>,
-    mounts: Mounts,
+    pub(super) mounts: Mounts,
     /// Whether something was mounted or unmounted since the last look at everything.
-    is_remounted: bool,
+    pub(super) is_remounted: bool,
     /// How often directories came or went.
     pub(super) tidied: u64,
     pub(super) is_first: bool,
     /// How many directories may be held open.
     pub(super) most_held: usize,
     /// When shares are to be asked again for what this kernel remembers.
-    doubts: Instant,
+    pub(super) doubts: Instant,
     /// Whether the pool has more threads than there are cores.
     pub(super) is_wide: bool,
     pub(super) snapshot: Snapshot,
@@ -88,9 +78,6 @@ pub struct Look {
     /// How many files were read.
     pub read: usize,
 }
-
-/// Asking shares for what this kernel remembers takes at most one part in so many of the time.
-const DOUBTS_SHARE: u32 = 100;
 
 impl Scanner {
     /// A scanner that has not looked yet.
@@ -294,76 +281,9 @@ impl Scanner {
         self.roots.iter_mut().for_each(|root| root.now = None);
     }
 
-    /// Checks what is known under every root that could be opened; gives what has to be listed.
-    fn check_all(&mut self, scope: &Scope, now: Instant, progress: &mut Progress) -> Vec<DirId> {
-        let mut queue = Vec::new();
-        for index in 0..self.roots.len() {
-            queue.extend(self.refresh_root(index, progress));
-        }
-        let (dirs, roots, links) = (&self.dirs, &self.roots, self.plan.links());
-        self.is_remounted |= self.mounts.may_have_changed();
-        // What is held is proven by the directories above, which only a look at everything asks.
-        let is_all = matches!(scope, Scope::Everything);
-        let same_mounts = is_all && !self.is_remounted;
-        self.is_remounted &= !is_all;
-        let ids = scope.ids(dirs);
-        let is_alone = !self.is_wide && are_few(dirs, &ids);
-        let (inodes, pulse) = (&self.inodes, &self.pulse);
-        let asker = Asker { dirs, inodes, pulse, now, same_mounts, is_alone };
-        let doubts = is_all && self.is_wide && self.doubts <= now;
-        let costs_from = doubts.then(|| self.clocks.time());
-        let check = |&id: &DirId| {
-            let dir = dirs.get(id)?;
-            let root = roots[dir.root()].now.as_ref()?;
-            let freshness = dir.mount.freshness(doubts);
-            let way = Way::to(dirs, dir, root.directory.as_fd(), links, freshness);
-            let check = asker.check(way, dir);
-            let is_nothing = matches!(&check, Check::Seen(seen) if seen.is_nothing());
-            (!is_nothing).then_some((id, check))
-        };
-        let batch = if self.is_wide { 1 } else { BATCH };
-        let checked: Vec<(DirId, Check)> = match is_alone {
-            true => ids.iter().filter_map(check).collect(),
-            false => {
-                self.pool.install(|| ids.par_iter().with_min_len(batch).filter_map(check).collect())
-            }
-        };
-        if let Some(costs_from) = costs_from {
-            let cost = self.clocks.time().saturating_sub(costs_from);
-            self.doubts = now + self.plan.believe.max(cost * DOUBTS_SHARE);
-        }
-        for (id, check) in checked {
-            match check {
-                Check::List => queue.push(id),
-                Check::Lost => queue.extend(self.dir(id).parent),
-                Check::Failed(trouble) => progress.troubles.push(trouble),
-                Check::Seen(seen) => {
-                    progress.troubles.extend(seen.troubles);
-                    let dir = self.dir_mut(id);
-                    if seen.proven {
-                        dir.racy_until = None;
-                    }
-                    if !seen.touched.is_empty() {
-                        let mut slots = slots_of(&dir.contents);
-                        for index in seen.touched {
-                            let (name, entry) = dir.contents.at(index);
-                            let stamp = *entry.stamp();
-                            let slot = Slot::Read(Some(entry), stamp);
-                            slots.insert(name.to_os_string(), slot);
-                        }
-                        progress.touched.insert(id, slots);
-                    }
-                }
-            }
-        }
-        queue.sort_unstable();
-        queue.dedup();
-        queue
-    }
-
     /// Finds out whether a root is still the one it was; gives its top directory where that is
     /// new.
-    fn refresh_root(&mut self, index: usize, progress: &mut Progress) -> Option<DirId> {
+    pub(super) fn refresh_root(&mut self, index: usize, progress: &mut Progress) -> Option<DirId> {
         let root = &mut self.roots[index];
         let asking = self.pulse.ask(index);
         let must_list = root.refresh(&self.inodes, self.plan.ignore_files_above);
@@ -390,12 +310,6 @@ impl Scanner {
         root.top = Some(self.dirs.insert(top));
         root.top
     }
-}
-
-/// Whether there is so little in these directories that one thread asks for it as soon as many.
-fn are_few(dirs: &Forest, ids: &[DirId]) -> bool {
-    let entries = || ids.iter().filter_map(|&id| dirs.get(id)).map(|dir| dir.contents.len());
-    ids.len() <= FEW && entries().sum::<usize>() <= FEW
 }
 
 /// Threads to scan with, and their clocks.

@@ -10,7 +10,7 @@
 //! On a share nothing is held: it would keep it from being unmounted, and a path of several
 //! components costs a request for each.
 
-use std::ffi::OsStr;
+use std::ffi::{CStr, OsStr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -56,8 +56,11 @@ enum By<'a> {
 /// Opening and closing a directory costs about as much as so many more components in paths.
 const OPENING_COSTS: usize = 24;
 
-/// Longer paths than this are not put together, so that a name more still fits into PATH_MAX.
-const LONGEST_PREFIX: usize = 4095 - 256;
+/// Longer paths than this, with the separator, are not put together with names.
+const LONGEST_PREFIX: usize = 256;
+
+/// NAME_MAX and the NUL, in bytes.
+const LONGEST_NAME: usize = 256;
 
 impl<'a> Way<'a> {
     /// The way to `dir`, whose root is open as `root`.
@@ -105,7 +108,7 @@ impl<'a> Way<'a> {
         let path = self.path.as_os_str().as_bytes();
         let components = 1 + path.iter().filter(|byte| **byte == b'/').count();
         let is_dear = dir.mount != Mount::Local
-            || path.len() > LONGEST_PREFIX
+            || path.len() >= LONGEST_PREFIX
             || dir.contents.len() * components > OPENING_COSTS;
         if is_dear {
             let opened = open::directory(self.from, self.path, Access::Search, self.links)?;
@@ -143,8 +146,15 @@ impl Reached<'_> {
             By::Held(directory) => open::stamp_of_name(directory, name, links, self.freshness),
             By::Opened(directory) => open::stamp_of_name(directory, name, links, self.freshness),
             By::Above { from, prefix } => {
-                let path = [prefix, name.as_cow_c_str()?.to_bytes()].concat();
-                open::stamp_of_name(from, path.as_slice(), links, self.freshness)
+                let name = name.as_cow_c_str()?;
+                let (prefix, name) = (prefix.as_slice(), name.to_bytes_with_nul());
+                // On the stack: this is done for each file, and an allocation shows.
+                let mut path = [0; LONGEST_PREFIX + LONGEST_NAME];
+                let path = path.get_mut(..prefix.len() + name.len()).ok_or(Errno::NAMETOOLONG)?;
+                path[..prefix.len()].copy_from_slice(prefix);
+                path[prefix.len()..].copy_from_slice(name);
+                let path = CStr::from_bytes_with_nul(path).map_err(|_| Errno::INVAL)?;
+                open::stamp_of_name(from, path, links, self.freshness)
             }
         }
     }
