@@ -220,4 +220,6 @@ pub struct Machine {
     pub terminal: bool,
     /// How many files may be open.
     pub open_files: Option<u64>,
+    /// How many directories can be held open from look to look all the same.
+    pub held_directories: usize,
 }

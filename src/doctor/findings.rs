@@ -279,7 +279,7 @@ fn open_files(facts: &Facts, machine: &Machine) -> Finding {
         return finding(Level::Ok, "files", "as many files may be open as there are");
     };
     let line = format!("{} files may be open", text::grouped(limit));
-    match directories as u64 > limit / 2 {
+    match directories > machine.held_directories {
         false => finding(Level::Ok, "files", line),
         true => finding(
             Level::Warn,

@@ -17,17 +17,21 @@ use super::rules::{self, RULE_FILES};
 use super::way::{Reached, Way};
 use super::{Trouble, Verb, names, open};
 
-/// What a check found.
+/// What a check found. Small, since one look may find something in all of a large tree.
 #[derive(Debug)]
 pub(super) enum Check {
+    /// Nothing is another.
+    Same,
+    /// The same, and a racy listing has now been proven.
+    Proven,
     /// The names are the same.
-    Seen(Seen),
+    Seen(Box<Seen>),
     /// The names, their kinds or the rules for them may be others: list it.
     List,
     /// It is not there, or not a directory: its parent has to be listed.
     Lost,
     /// It cannot be read: what was known of it stands.
-    Failed(Trouble),
+    Failed(Box<Trouble>),
 }
 
 /// What became of the entries of a directory whose names are the same.
@@ -47,10 +51,15 @@ impl Seen {
         self.touched.extend(part.touched);
         self.troubles.extend(part.troubles);
     }
+}
 
-    /// Whether there is nothing to do about it.
-    pub(super) fn is_nothing(&self) -> bool {
-        self.touched.is_empty() && self.troubles.is_empty() && !self.proven
+impl From<Seen> for Check {
+    fn from(seen: Seen) -> Self {
+        match seen.touched.is_empty() && seen.troubles.is_empty() {
+            true if seen.proven => Check::Proven,
+            true => Check::Same,
+            false => Check::Seen(Box::new(seen)),
+        }
     }
 }
 
@@ -78,7 +87,7 @@ impl Asker<'_> {
     pub(super) fn check(self, way: Way<'_>, known: &KnownDir) -> Check {
         let Some(listed) = known.stamp.filter(|_| !known.must_list) else { return Check::List };
         let asking = self.pulse.ask(known.root());
-        let failed = |verb, error| Check::Failed(Trouble::new(&*known.path, verb, error));
+        let failed = |verb, error| Check::Failed(Trouble::new(&*known.path, verb, error).into());
         let (reached, stamp) = match way.reach(known, self.same_mounts) {
             Ok(reached) => reached,
             Err(error) if is_gone(error) => return Check::Lost,
@@ -88,7 +97,7 @@ impl Asker<'_> {
         if known.single.is_none() {
             // It is not entered, whatever is in it.
             if known.mount == Mount::Pseudo && stamp.device == listed.device {
-                return Check::Seen(seen);
+                return Check::Same;
             }
             if !self.inodes.same(&stamp, &listed) {
                 return Check::List;
@@ -135,7 +144,7 @@ impl Asker<'_> {
             let parts: Option<Vec<Seen>> = asked.collect();
             parts.map(|parts| parts.into_iter().for_each(|part| seen.add(part))).is_some()
         };
-        if is_same { Check::Seen(seen) } else { Check::List }
+        if is_same { seen.into() } else { Check::List }
     }
 
     /// Asks for these entries; `false` as soon as one is gone or of another kind.

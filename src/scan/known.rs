@@ -10,6 +10,7 @@ use super::forest::DirId;
 use super::mount::Mount;
 use super::rules::{Rules, Source};
 use super::scope::MountId;
+use super::shelf::Shelved;
 use crate::tree::{Dir, Stamp};
 
 /// Small, since a large tree has a hundred thousand of them.
@@ -42,6 +43,8 @@ pub(super) struct KnownDir {
     pub(super) mount_id: MountId,
     /// The directory itself, where it is held open from look to look, see [`way`](super::way).
     pub(super) held: Option<OwnedFd>,
+    /// The same, where it is held on a shelf.
+    pub(super) shelved: Option<Shelved>,
     /// A fingerprint of all names and kinds in it, left-out ones too.
     pub(super) names: u64,
     /// Until then its stamp proves nothing, see [`Mount::granule`].
@@ -95,6 +98,7 @@ impl KnownDir {
             mount: Mount::Foreign,
             mount_id: MountId(0),
             held: None,
+            shelved: None,
             names: 0,
             racy_until: None,
             rules,

@@ -230,7 +230,10 @@ impl Scanner {
         progress.hidden.extend(places);
         match held {
             Some(opened) => self.dirs.hold(id, opened, self.most_held),
-            None => self.dirs.release(id),
+            None => {
+                self.dirs.release(id);
+                self.shelves.offer(id);
+            }
         }
         self.take_entries(id, entries, progress);
         let must_relist = has_new_rules || is_another;

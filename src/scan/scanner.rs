@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 
-use super::effort::Clocks;
+use super::effort::{Clocks, own_time};
 use super::forest::{DirId, Forest};
 use super::inodes::Inodes;
 use super::known::KnownDir;
@@ -23,8 +23,9 @@ use super::pulse::Pulse;
 use super::racy::Racy;
 use super::root::KnownRoot;
 use super::scope::{Directory, MountId, Scope};
+use super::shelves::Shelves;
 use super::touched::Progress;
-use super::way::most_held;
+use super::way::{limit, most_held};
 use super::{Plan, Trouble, Verb, baseline::Baseline};
 use crate::tree::{Place, Snapshot};
 
@@ -32,7 +33,7 @@ use crate::tree::{Place, Snapshot};
 pub(super) const LONGEST_PATH: usize = 16 * 1024;
 
 /// More threads gain little, and a container may allow few (docker's --pids-limit).
-const MOST_THREADS: usize = 8;
+pub(super) const MOST_THREADS: usize = 8;
 
 /// The threads for a share: they wait for answers more than they compute.
 const SHARE_THREADS: usize = 16;
@@ -57,6 +58,8 @@ pub struct Scanner {
     pub(super) is_first: bool,
     /// How many directories may be held open.
     pub(super) most_held: usize,
+    /// Where more are held.
+    pub(super) shelves: Shelves,
     /// When shares are to be asked again for what this kernel remembers.
     pub(super) doubts: Instant,
     /// Whether the pool has more threads than there are cores.
@@ -93,7 +96,8 @@ impl Scanner {
             mounts: Mounts::watch(),
             is_remounted: false,
             tidied: 0,
-            most_held: most_held(),
+            most_held: most_held(limit()),
+            shelves: Shelves::default(),
             doubts: Instant::now() + plan.believe,
             is_wide: false,
             roots: plan.roots.iter().cloned().map(KnownRoot::new).collect(),
@@ -121,7 +125,7 @@ impl Scanner {
 
     /// What looking has used of the CPU so far, by the thread that asks and those that help it.
     pub fn cpu_time(&self) -> Duration {
-        self.clocks.time()
+        own_time() + self.clocks.time() + self.shelves.clocks.time()
     }
 
     /// The tree as it was last seen.
@@ -175,11 +179,16 @@ impl Scanner {
     /// Looks at a part of the tree, and at what is new in it.
     pub fn look_at(&mut self, scope: &Scope) -> Look {
         let look = self.look_once(scope);
+        if look.troubles.iter().any(Trouble::is_lack_of_files) {
+            self.shelves.give_up(&mut self.dirs);
+        }
         if self.dirs.held() == 0 || !look.troubles.iter().any(Trouble::is_lack_of_descriptors) {
             return look;
         }
         self.most_held = self.dirs.held() / 2;
-        self.dirs.hold_at_most(self.most_held);
+        for id in self.dirs.hold_at_most(self.most_held) {
+            self.shelves.offer(id);
+        }
         let mut again = self.look_once(scope);
         again.hidden.splice(..0, look.hidden);
         again.read += look.read;

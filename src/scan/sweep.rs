@@ -1,6 +1,6 @@
 //! Checking all that is known, or a part of it, on all threads: where most of a rescan goes.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
 use rayon::prelude::*;
@@ -9,12 +9,13 @@ use super::check::{Asker, Check};
 use super::forest::{DirId, Forest};
 use super::scanner::Scanner;
 use super::scope::Scope;
+use super::shelves::Approach;
 use super::touched::{Progress, Slot, slots_of};
 use super::way::Way;
 
 /// Directories a thread takes at a time: few enough to share the work evenly, many enough that
 /// handing them out costs nothing.
-const BATCH: usize = 16;
+pub(super) const BATCH: usize = 16;
 
 /// So many local files are asked for sooner by this thread than it wakes others.
 const FEW: usize = 2048;
@@ -34,43 +35,64 @@ impl Scanner {
         for index in 0..self.roots.len() {
             queue.extend(self.refresh_root(index, progress));
         }
-        let (dirs, roots, links) = (&self.dirs, &self.roots, self.plan.links());
         self.is_remounted |= self.mounts.may_have_changed();
         // What is held is proven by the directories above, which only a look at everything asks.
         let is_all = matches!(scope, Scope::Everything);
         let same_mounts = is_all && !self.is_remounted;
         self.is_remounted &= !is_all;
+        let links = self.plan.links();
+        if is_all {
+            let approach = Approach { roots: &self.roots, links, pulse: &self.pulse };
+            self.shelves.take_in(&mut self.dirs, approach);
+            self.shelves.sort(&self.dirs, self.tidied);
+        }
+        let (dirs, roots) = (&self.dirs, &self.roots);
         let ids = scope.ids(dirs);
         let is_alone = !self.is_wide && are_few(dirs, &ids);
         let (inodes, pulse) = (&self.inodes, &self.pulse);
         let asker = Asker { dirs, inodes, pulse, now, same_mounts, is_alone };
         let doubts = is_all && self.is_wide && self.doubts <= now;
-        let costs_from = doubts.then(|| self.clocks.time());
+        let costs_from = doubts.then(|| self.cpu_time());
+        let unless_same =
+            |id: DirId, check: Check| (!matches!(check, Check::Same)).then_some((id, check));
         let check = |&id: &DirId| {
             let dir = dirs.get(id)?;
             let root = roots[dir.root()].now.as_ref()?;
             let freshness = dir.mount.freshness(doubts);
             let way = Way::to(dirs, dir, root.directory.as_fd(), links, freshness);
-            let check = asker.check(way, dir);
-            let is_nothing = matches!(&check, Check::Seen(seen) if seen.is_nothing());
-            (!is_nothing).then_some((id, check))
+            unless_same(id, asker.check(way, dir))
+        };
+        let check_held = |id: DirId, held: BorrowedFd<'_>| {
+            let dir = dirs.get(id)?;
+            roots[dir.root()].now.as_ref()?;
+            let way = Way::held(held, links);
+            unless_same(id, asker.check(way, dir))
+        };
+        let (mut checked, ids) = match same_mounts && !is_alone && !self.shelves.is_empty() {
+            true => {
+                let (found, left) = self.shelves.check(dirs, check_held);
+                (found, left.into())
+            }
+            false => (Vec::new(), ids),
         };
         let batch = if self.is_wide { 1 } else { BATCH };
-        let checked: Vec<(DirId, Check)> = match is_alone {
-            true => ids.iter().filter_map(check).collect(),
+        checked.extend(match is_alone {
+            true => ids.iter().filter_map(check).collect::<Vec<_>>(),
             false => {
                 self.pool.install(|| ids.par_iter().with_min_len(batch).filter_map(check).collect())
             }
-        };
+        });
         if let Some(costs_from) = costs_from {
-            let cost = self.clocks.time().saturating_sub(costs_from);
+            let cost = self.cpu_time().saturating_sub(costs_from);
             self.doubts = now + self.plan.believe.max(cost * DOUBTS_SHARE);
         }
         for (id, check) in checked {
             match check {
                 Check::List => queue.push(id),
                 Check::Lost => queue.extend(self.dir(id).parent),
-                Check::Failed(trouble) => progress.troubles.push(trouble),
+                Check::Failed(trouble) => progress.troubles.push(*trouble),
+                Check::Same => {}
+                Check::Proven => self.dir_mut(id).racy_until = None,
                 Check::Seen(seen) => {
                     progress.troubles.extend(seen.troubles);
                     let dir = self.dir_mut(id);

@@ -39,7 +39,12 @@ impl Trouble {
 
     /// Whether it is our own want of a descriptor, and not the fault of what could not be read.
     pub(super) fn is_lack_of_descriptors(&self) -> bool {
-        [Errno::MFILE, Errno::NFILE].map(Errno::raw_os_error).contains(&self.errno)
+        self.errno == Errno::MFILE.raw_os_error() || self.is_lack_of_files()
+    }
+
+    /// Whether the whole machine has as many files open as it may.
+    pub(super) fn is_lack_of_files(&self) -> bool {
+        self.errno == Errno::NFILE.raw_os_error()
     }
 
     /// Why, in the words of the C library.

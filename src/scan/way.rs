@@ -5,7 +5,9 @@
 //! follows from the directory above: had the name in it been given to another, its own times were
 //! others, and its listing says which inodes its directories are. What is mounted over a directory
 //! leaves no such trace; so after any change of the mount table the directory is asked for by
-//! name. Where descriptors run short, paths lead on from the nearest one that is held.
+//! name. What there is no room for in the process's own descriptor table is held on
+//! [shelves](super::shelves), where a look at everything asks it; else paths lead on from the nearest
+//! directory that is held.
 //!
 //! On a share nothing is held: it would keep it from being unmounted, and a path of several
 //! components costs a request for each.
@@ -82,6 +84,11 @@ impl<'a> Way<'a> {
             above = known.parent.and_then(|id| dirs.get(id));
         }
         Self { from: root, path: dir.below(), links, freshness }
+    }
+
+    /// The way to a directory that is held open, as `held`, and proven by the one above.
+    pub(super) fn held(held: BorrowedFd<'a>, links: Links) -> Self {
+        Self { from: held, path: Path::new(""), links, freshness: Freshness::Cached }
     }
 
     /// Reaches the directory, and gives the stamp that it has now. `same_mounts`: nothing was
@@ -172,10 +179,16 @@ impl Reached<'_> {
     }
 }
 
-/// How many directories may be held: half of what the process may open (RLIMIT_NOFILE), and not
-/// so many that they keep much of the kernel's memory from being used otherwise.
-pub(super) fn most_held() -> usize {
-    const ENOUGH: u64 = 16 * 1024;
-    let limit = getrlimit(Resource::Nofile).current.unwrap_or(ENOUGH * 2);
-    usize::try_from((limit / 2).min(ENOUGH)).unwrap_or_default()
+/// How many files may be open in one descriptor table (RLIMIT_NOFILE); `None` for any number.
+pub(super) fn limit() -> Option<u64> {
+    getrlimit(Resource::Nofile).current
+}
+
+/// How many directories may be held in the process's own table: half of what it may open, and not so
+/// many that to start a program takes longer, for which the table is copied (80 ns for each). All
+/// others are for [shelves](super::shelves).
+pub(super) fn most_held(limit: Option<u64>) -> usize {
+    const ENOUGH: usize = 4 * 1024;
+    let half = limit.and_then(|limit| usize::try_from(limit / 2).ok());
+    half.map_or(ENOUGH, |half| half.min(ENOUGH))
 }

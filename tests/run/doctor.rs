@@ -19,6 +19,7 @@ fn machine() -> Machine {
         proc: true,
         terminal: false,
         open_files: Some(1024),
+        held_directories: 512,
     }
 }
 

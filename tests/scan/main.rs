@@ -1,5 +1,6 @@
 //! The scanner against real trees: what it sees is what is there, and what it reports changed.
 
+mod edit;
 mod equals_reference;
 mod links;
 mod looks;

@@ -1,20 +1,13 @@
-//! A limit on open files. In a process of its own, since the limit is the whole process's: tests that
-//! ran beside this one would hit it.
+//! Descriptors that run short.
 
 use std::fs::{self, File};
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use support::Watched;
+use super::limited;
+use super::support::Watched;
 
-#[allow(dead_code, reason = "the scan tests use the rest")]
-#[path = "scan/support.rs"]
-mod support;
-
-// One test for all, since each takes what others would need.
 #[test]
 fn descriptors_that_run_short_hide_no_change() {
-    let limit = Rlimit { current: Some(400), ..getrlimit(Resource::Nofile) };
-    setrlimit(Resource::Nofile, limit).unwrap();
+    let _alone = limited();
     let paths: Vec<String> = (0..600).map(|n| format!("{}/{}/{n}/a", n % 5, n % 25)).collect();
     let files: Vec<(&str, &str)> = paths.iter().map(|path| (&**path, "one")).collect();
     let mut tree = Watched::new(&files);
