@@ -54,6 +54,12 @@ pub fn status(tree: &Tree, place: &Tree) -> Value {
     serde_json::from_str(&text).expect("JSON")
 }
 
+/// What the program says may come before it is known to be executed, and so to be ready.
+pub fn wait_until_ready(tree: &Tree, place: &Tree) {
+    let (code, text) = ask(tree, place, &["status", "--wait", "ready", "--timeout", "60s"]);
+    assert_eq!(code, Some(0), "{text}");
+}
+
 #[test]
 fn a_health_check_tells_ready_from_not_ready_from_not_there() {
     let (tree, place) = (Tree::new(&[]), Tree::new(&[]));
@@ -73,8 +79,7 @@ fn a_health_check_tells_ready_from_not_ready_from_not_there() {
     let wait = ["status", "--wait", "ready", "--timeout", "50ms"];
     assert_eq!(ask(&tree, &place, &wait).0, Some(124));
     place.write("flag", "");
-    let (code, text) = ask(&tree, &place, &["status", "--wait", "ready", "--timeout", "60s"]);
-    assert_eq!(code, Some(0), "{text}");
+    wait_until_ready(&tree, &place);
     assert_eq!(ask(&tree, &place, &["status", "--check"]).0, Some(0));
     assert_eq!(status(&tree, &place)["program"]["lacks"], Value::Null);
     session.terminate();
@@ -149,6 +154,7 @@ fn the_output_of_the_last_build_is_kept() {
     let mut session = started(&tree, &place, &["--build", build]);
     session.wait_for("runs 42 as");
     session.wait_until_settled();
+    wait_until_ready(&tree, &place);
     assert_eq!(status(&tree, &place)["build"]["result"], "done");
     tree.write("a", "two\n");
     session.wait_for("BUILD FAILED");
@@ -286,6 +292,7 @@ fn the_socket_is_for_its_owner_and_replaced_when_nobody_is_behind_it() {
     assert!(socket(&place).exists());
     let mut third = started(&tree, &place, &[]);
     third.wait_for("runs 42 as");
+    wait_until_ready(&tree, &place);
     assert_eq!(ask(&tree, &place, &["status", "--check"]).0, Some(0));
 }
 
@@ -352,6 +359,7 @@ fn garbage_is_refused_and_silence_is_cut_off() {
     let (tree, place) = (Tree::new(&[]), Tree::new(&[]));
     let mut session = started(&tree, &place, &[]);
     session.wait_for("runs 42 as");
+    wait_until_ready(&tree, &place);
     let mut stream = UnixStream::connect(socket(&place)).unwrap();
     stream.write_all(b"\x00\xff{]\n{\"ask\":\"money\"}\n{\"ask\":\"status\"}\n").unwrap();
     let mut lines = BufReader::new(&stream).lines();
@@ -408,8 +416,7 @@ fn clients_that_hold_their_seats_do_not_keep_others_out_for_long() {
         }
         slow
     });
-    let (code, text) = ask(&tree, &place, &["status", "--wait", "ready", "--timeout", "60s"]);
-    assert_eq!(code, Some(0), "{text}");
+    wait_until_ready(&tree, &place);
     // Nobody reads what these were answered.
     let mut deaf = connect();
     deaf.set_nonblocking(true).unwrap();

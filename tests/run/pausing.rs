@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::control::{ask, started, status};
+use super::control::{ask, started, status, wait_until_ready};
 use super::support::{Tree, eventually};
 
 #[test]
@@ -11,6 +11,7 @@ fn changes_wait_while_it_is_paused() {
     let mut session = started(&tree, &place, &[]);
     session.wait_for("runs 42 as");
     session.wait_until_settled();
+    wait_until_ready(&tree, &place);
     assert_eq!(ask(&tree, &place, &["pause"]).0, Some(0));
     tree.write("a", "two");
     session.wait_for("modified a");

@@ -120,6 +120,8 @@ fn each_can_be_asked_for_by_its_name() {
     assert_eq!(ask(&tree, &["restart", "api"]).0, Some(0));
     session.wait_for("api: asked to restart");
     session.wait_for("api | shows one");
+    // What it writes may come before it is known to be executed, and so to be ready.
+    assert_eq!(ask(&tree, &["status", "--wait", "ready", "--timeout", "60s"]).0, Some(0));
     assert_eq!(ask(&tree, &["pause", "web"]).0, Some(0));
     let (code, status) = ask(&tree, &["status", "--json"]);
     assert_eq!(code, Some(0), "{status}");
