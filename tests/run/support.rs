@@ -169,9 +169,13 @@ impl Session {
         }
     }
 
-    /// Waits until the program runs and a touch of a file is no change any more.
+    /// Waits until a touch of a file is no change any more. That may have been said before what was
+    /// waited for last: the program takes its time, and a build before it even more.
     pub fn wait_until_settled(&mut self) {
-        self.wait_for("all files were read once");
+        const SETTLED: &str = "all files were read once";
+        if self.seen(SETTLED) == 0 {
+            self.wait_for(SETTLED);
+        }
     }
 
     /// The lines that were waited for and those between them, so far.
