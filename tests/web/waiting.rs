@@ -327,6 +327,8 @@ fn a_program_that_listens_elsewhere_is_told_with_its_address() {
     let mut session = Session::start(command);
     let address = address(&mut session, "shows what listens");
     session.wait_for("starting");
+    // Before it is known to be executed, it is still starting after the 200 ms.
+    eventually("it to be ready", || scene(address)["state"] == "open");
     let answer = get(address, "/", &[PAGE]);
     assert_eq!(answer.status, 504);
     let text = answer.text();
