@@ -19,6 +19,8 @@ if text == 'fails':
     sys.exit(3)
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = 'HTTP/1.1'
+    # Head and body are sent at once, or not at all if it is ended before.
+    wbufsize = -1
     def do_GET(self):
         body = f'<!doctype html><html><head></head><body>{text}</body></html>'.encode()
         self.send_response(200)
