@@ -173,13 +173,24 @@ const FAULTS: [i32; 7] = [
 /// nobody could send that the kernel does not stop us: as PID 1, or without a parent that controls
 /// our job (setpgid(2) on orphaned process groups). [`block`] comes before.
 pub fn suspend() {
-    // SAFETY: plain system calls. The signal is for this thread, so the one that waits for
-    // signals does not take it; its disposition is the default one.
+    post_stop();
+    take_stop();
+}
+
+/// Sends us what stops us as soon as it is let through, unless SIGCONT comes before.
+fn post_stop() {
+    // SAFETY: a plain system call. The signal is for this thread, so the one that waits for
+    // signals does not take it.
+    unsafe { libc::pthread_kill(libc::pthread_self(), libc::SIGTSTP) };
+}
+
+/// Lets through what was posted.
+fn take_stop() {
+    // SAFETY: plain system calls. The signal's disposition is the default one.
     unsafe {
         let mut stop: libc::sigset_t = mem::zeroed();
         libc::sigemptyset(&mut stop);
         libc::sigaddset(&mut stop, libc::SIGTSTP);
-        libc::pthread_kill(libc::pthread_self(), libc::SIGTSTP);
         libc::pthread_sigmask(libc::SIG_UNBLOCK, &stop, ptr::null_mut());
         libc::pthread_sigmask(libc::SIG_BLOCK, &stop, ptr::null_mut());
     }
@@ -188,9 +199,12 @@ pub fn suspend() {
 /// The same for our whole job, as the terminal does it: what has started us, make(1) for example,
 /// is stopped as well.
 pub(super) fn suspend_job() {
+    // Before the others are stopped: a shell that finds them so may continue our job at once, and
+    // what was sent to us only after that would stop us for good.
+    post_stop();
     // SAFETY: a plain system call. What we ourselves get of it is passed over by `listen`.
     unsafe { libc::kill(0, libc::SIGTSTP) };
-    suspend();
+    take_stop();
 }
 
 /// Every signal but those that cannot be blocked, those that a fault of ours raises, and those
