@@ -88,12 +88,12 @@ fn a_root_that_is_a_single_file_makes_events_too() {
     let tree = Tree::new(&[("a", "one"), ("b", "one")]);
     let mut session = start(&tree, &[&NEVER[..], &["-w", "a"]].concat());
     session.wait_until_settled();
-    tree.write("b", "two");
-    tree.write("a", "two");
+    tree.write_over("b", "two");
+    tree.write_over("a", "two");
     session.wait_for("shows two");
     tree.save_by_rename("a", "six");
     session.wait_for("shows six");
-    tree.write("a", "ten");
+    tree.write_over("a", "ten");
     session.wait_for("shows ten");
     assert_eq!(session.seen("modified"), 3, "{}", session.output());
 }

@@ -38,12 +38,12 @@ fn a_build_that_fails_leaves_what_runs_alone_and_says_why() {
     session.wait_for("shows one end");
     let before = descendants(session.pid().as_raw_nonzero().get());
     for bad in ["bad", "bad again"] {
-        tree.write("a", bad);
+        tree.save_by_rename("a", bad);
         session.wait_for("build | a:1: error: bad");
         session.wait_for("BUILD FAILED");
     }
     assert!(before.iter().all(|pid| is_alive(*pid)), "{}", session.output());
-    tree.write("a", "two");
+    tree.save_by_rename("a", "two");
     session.wait_for("shows two end");
     assert_eq!(session.seen("starting sh"), 2, "{}", session.output());
 }
@@ -75,13 +75,13 @@ fn a_change_during_a_build_stops_it_with_all_that_it_started() {
                 cp a out/app";
     let mut session = tree.run(&["--build", slow], SHOW);
     session.wait_for("slow one end");
-    tree.write("a", "two");
+    tree.save_by_rename("a", "two");
     session.wait_for("the build is stopped after");
     session.wait_for("slow two end");
     // stakeout's keeper, the shell, and two that sleep: of one build alone.
     let own = session.pid().as_raw_nonzero().get();
     eventually("one build", || descendants(own).len() == 4);
-    tree.write("a", "three");
+    tree.save_by_rename("a", "three");
     session.wait_for("shows three end");
     assert_eq!(session.seen("shows two"), 0, "{}", session.output());
 }
@@ -200,9 +200,9 @@ fn without_a_program_a_change_is_only_built() {
     command.args(["--interval", "20ms", "--build", BUILD]);
     let mut session = Session::start(command);
     session.wait_for("built in");
-    tree.write("a", "bad");
+    tree.save_by_rename("a", "bad");
     session.wait_for("BUILD FAILED");
-    tree.write("a", "two");
+    tree.save_by_rename("a", "two");
     session.wait_for("built in");
     assert_eq!(fs::read_to_string(tree.path("out/app")).expect("a file"), "two");
     assert_eq!(session.terminate().code(), Some(143));
@@ -263,7 +263,7 @@ fn outputs_can_be_named_from_the_start() {
     let options = ["--build", "date +%N > stamp; sleep 0.3", "--build-outputs", "stamp"];
     let mut session = tree.run(&options, "echo shows $(cat a) end; exec sleep 1000");
     session.wait_for("shows one end");
-    tree.write("a", "two");
+    tree.save_by_rename("a", "two");
     session.wait_for("shows two end");
     assert_eq!(session.seen("building: "), 2, "{}", session.output());
 }

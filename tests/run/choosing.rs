@@ -76,7 +76,7 @@ fn an_empty_variable_is_none() {
 fn ignore_files_are_honoured_without_a_repository_and_followed() {
     let tree = Tree::new(&[(".gitignore", "*.log\n"), ("x.log", ""), ("data/y", ""), ("a", "")]);
     let mut command = tree.stakeout();
-    command.args(["--interval", "20ms", "-v"]);
+    command.args(["--interval", "20ms", "--debounce", "1s", "-v"]);
     let mut session = Session::start(command);
     session.wait_until_settled();
     tree.write("x.log", "edited");
@@ -114,7 +114,19 @@ fn a_root_inside_another_is_told_of_once() {
     let tree = Tree::new(&[("vendor/lib/a", ""), ("b", "")]);
     fs::write(tree.path(".gitignore"), "vendor/\n").unwrap();
     let mut command = tree.stakeout();
-    command.args(["--interval", "20ms", "-v", "-w", ".", "-w", "vendor/lib", "-w", "b"]);
+    command.args([
+        "--interval",
+        "20ms",
+        "--debounce",
+        "1s",
+        "-v",
+        "-w",
+        ".",
+        "-w",
+        "vendor/lib",
+        "-w",
+        "b",
+    ]);
     let mut session = Session::start(command);
     session.wait_until_settled();
     tree.write("vendor/lib/a", "edited");

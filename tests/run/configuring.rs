@@ -190,14 +190,14 @@ fn what_is_watched_can_be_another_and_a_mistyped_path_changes_nothing() {
     session.wait_for_all(&["shows one 42", "all files were read once"]);
     tree.write(FILE, &file("'src', 'cnof'"));
     session.wait_for("cannot watch cnof");
-    tree.write("src/a", "two");
+    tree.save_by_rename("src/a", "two");
     session.wait_for("modified src/a");
     session.wait_for("shows one 42");
     tree.write(FILE, &file("'src', 'conf'"));
     session.wait_for("watching src, conf (2 files)");
     // It starts anew, since what counts is another.
     session.wait_for_all(&["shows one 42", "all files were read once"]);
-    tree.write("conf/b", "two");
+    tree.save_by_rename("conf/b", "two");
     session.wait_for("modified conf/b");
     session.wait_for("shows two 42");
     session.terminate();
@@ -247,7 +247,7 @@ fn what_came_through_a_pipe_is_not_read_again() {
     command.args(["-c", &script]).env("SAYS", says).current_dir(tree.path(""));
     let mut session = Session::start(command);
     session.wait_for("shows one 42");
-    tree.write("a", "two");
+    tree.save_by_rename("a", "two");
     session.wait_for("shows two 42");
     session.terminate();
     assert_eq!(session.seen("starting"), 2, "{}", session.output());

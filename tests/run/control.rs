@@ -106,7 +106,7 @@ fn the_program_is_restarted_on_request_and_says_why_it_was() {
     assert_eq!(status(&tree, &place)["program"]["pid"], first);
     assert_eq!(ask(&tree, &place, &["restart"]), (Some(0), String::new()));
     session.wait_for("runs 42 as");
-    tree.write("a", "two");
+    tree.save_by_rename("a", "two");
     let third = number(&session.wait_for("runs 42 as"), "as ");
     eventually("the start to be known", || status(&tree, &place)["state"] == "ready");
     let status = status(&tree, &place);
@@ -156,7 +156,7 @@ fn the_output_of_the_last_build_is_kept() {
     session.wait_until_settled();
     wait_until_ready(&tree, &place);
     assert_eq!(status(&tree, &place)["build"]["result"], "done");
-    tree.write("a", "two\n");
+    tree.save_by_rename("a", "two\n");
     session.wait_for("BUILD FAILED");
     let (code, output) = ask(&tree, &place, &["logs", "--build"]);
     assert_eq!((code, output.as_str()), (Some(0), "two\nwrong\n"));

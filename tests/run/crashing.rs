@@ -37,7 +37,7 @@ fn an_error_waits_for_the_change_that_mends_it() {
     let tree = Tree::new(&[("a", "exit 1")]);
     let mut session = tree.run(&[], "echo runs; . ./a");
     session.wait_for("ended with status 1; waiting for a change");
-    tree.write("a", "echo mended; exec sleep 1000");
+    tree.save_by_rename("a", "echo mended; exec sleep 1000");
     session.wait_for("mended");
     assert_eq!(session.seen("runs"), 2, "{}", session.output());
 }

@@ -126,7 +126,7 @@ fn after_so_many_runs_it_ends_with_the_status_of_the_last() {
     let mut session = tree.run(&["-v", "--runs", "2"], "echo runs with $(cat a); exit $(cat a)");
     session.wait_for("ended with status 1; waiting for a change");
     session.wait_until_settled();
-    tree.write("a", "7");
+    tree.save_by_rename("a", "7");
     session.wait_for("the last run");
     assert_eq!(session.wait().code(), Some(7), "{}", session.output());
     assert_eq!(session.seen("runs with"), 2);

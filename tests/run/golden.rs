@@ -98,9 +98,9 @@ fn life(options: &[&str]) -> String {
     command.args(["--", "sh", ".git/program.sh"]);
     let mut session = Session::start(command);
     session.wait_for("ready after");
-    tree.write("build.sh", "echo 'error: expected ;' >&2; exit 1");
+    tree.save_by_rename("build.sh", "echo 'error: expected ;' >&2; exit 1");
     session.wait_for("BUILD FAILED");
-    tree.write("build.sh", "echo compiling again");
+    tree.save_by_rename("build.sh", "echo compiling again");
     let started = session.wait_for("(pid ");
     session.wait_for("ready after");
     let pid = Pid::from_raw(number(&started, "(pid ")).expect("a pid");

@@ -24,7 +24,7 @@ fn writing_to_a_file_that_is_left_out_makes_nobody_look() {
     let tree = Tree::new(&[("a", "one"), (".gitignore", "*.log\n"), ("app.log", "")]);
     let mut session = start(&tree, &NEVER);
     session.wait_until_settled();
-    tree.write("a", "two");
+    tree.save_by_rename("a", "two");
     session.wait_for("shows two");
     let before = looks_at_rest(&tree);
     let woken = wakes(&session);
@@ -37,7 +37,7 @@ fn writing_to_a_file_that_is_left_out_makes_nobody_look() {
     let woken = wakes(&session) - woken;
     assert!(woken < 20, "woken {woken} times by a log");
     // What is counted does grow with looks.
-    tree.write("a", "six");
+    tree.save_by_rename("a", "six");
     session.wait_for("shows six");
     assert!(looks_at_rest(&tree) > before);
     assert_eq!(session.seen("settled in"), 2, "{}", session.output());

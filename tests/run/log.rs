@@ -63,7 +63,7 @@ fn a_restart_is_told_as_json_with_every_state_on_its_way() {
     let tree = Tree::new(&[("a", "one")]);
     let mut session = json(&tree, &["--build", "echo \"q\\\"uote $(cat a)\""], "exec sleep 1000");
     session.wait_for("\"to\":\"ready\"");
-    tree.write("a", "two");
+    tree.save_by_rename("a", "two");
     session.wait_for("since_change_ms");
     session.wait_for("\"to\":\"ready\"");
     session.terminate();

@@ -64,7 +64,7 @@ fn what_leaves_the_content_the_same_restarts_nothing() {
     let later = SystemTime::now() + Duration::from_secs(3600);
     let file = fs::File::options().write(true).open(tree.path("a")).unwrap();
     file.set_modified(later).unwrap();
-    tree.write("b", "same");
+    tree.write_over("b", "same");
     tree.save_by_rename("b", "same");
     fs::set_permissions(tree.path("c"), PermissionsExt::from_mode(0o600)).unwrap();
     fs::create_dir(tree.path("empty")).unwrap();
@@ -189,7 +189,7 @@ fn postponed_means_after_the_first_change() {
     let tree = Tree::new(&[("a", "one")]);
     let mut session = tree.run(&["--postpone"], SHOW);
     session.wait_for("starts after the first change");
-    tree.write("a", "two");
+    tree.save_by_rename("a", "two");
     session.wait_for("shows two");
     assert_eq!(session.seen("shows"), 1);
 }

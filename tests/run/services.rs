@@ -99,13 +99,13 @@ fn a_change_concerns_those_whose_own_it_is() {
     let tree = Tree::new(&[("web/a", "one"), ("api/a", "one")]);
     let mut session = start(&tree, TWO, &[]);
     session.wait_for_all(&["web | shows one", "api | shows one"]);
-    tree.write("web/a", "two");
+    tree.save_by_rename("web/a", "two");
     session.wait_for("web | shows two");
     tree.write("api/note.md", "nothing");
     session.wait_for("created api/note.md");
-    tree.write("api/a", "wrong");
+    tree.save_by_rename("api/a", "wrong");
     session.wait_for("api: BUILD FAILED");
-    tree.write("api/a", "three");
+    tree.save_by_rename("api/a", "three");
     session.wait_for("api build | three");
     session.wait_for("api | shows three");
     session.terminate();

@@ -84,10 +84,10 @@ fn no_connection_is_refused_over_20_restarts() {
     });
     assert_eq!(failures, [""; 0]);
     // While nothing runs at all, too.
-    tree.write("a", "fails");
+    tree.save_by_rename("a", "fails");
     session.wait_for("ended with status 3");
     let waiting = thread::spawn(move || ask(address));
-    tree.write("a", "again");
+    tree.save_by_rename("a", "again");
     assert_eq!(waiting.join().expect("a client").expect("an answer"), "again");
 }
 
@@ -104,12 +104,12 @@ fn the_old_one_stays_if_the_new_one_fails_or_is_not_ready_in_time() {
         ("fails", "ended with status 3"),
         ("hangs", "in time (--ready-timeout): it has not sent READY=1"),
     ] {
-        tree.write("a", text);
+        tree.save_by_rename("a", text);
         let line = session.wait_for("HANDOVER FAILED");
         assert!(line.contains(why), "{line}");
         assert_eq!(ask(address).expect("an answer"), "one");
     }
-    tree.write("a", "two");
+    tree.save_by_rename("a", "two");
     session.wait_for("stopping the one before");
     eventually("the new one", || ask(address).is_ok_and(|answer| answer == "two"));
 }

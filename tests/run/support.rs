@@ -36,10 +36,19 @@ impl Tree {
         self.0.path().join(path)
     }
 
+    /// A file that is there is cut off first: on a busy machine that may be a change of its own.
     pub fn write(&self, path: &str, text: &str) {
         let path = self.path(path);
         fs::create_dir_all(path.parent().expect("a parent")).expect("directories");
         fs::write(path, text).expect("a file");
+    }
+
+    /// Writes over what is in a file, and is as long: in place, and still all at once.
+    pub fn write_over(&self, path: &str, text: &str) {
+        let path = self.path(path);
+        assert_eq!(fs::metadata(&path).expect("a file").len(), text.len() as u64);
+        let mut file = fs::File::options().write(true).open(path).expect("a file");
+        file.write_all(text.as_bytes()).expect("a file");
     }
 
     /// Writes as vim and many others do: a new file, renamed over the old one.
