@@ -145,7 +145,8 @@ fn at_the_end_daemons_are_gone_too() {
     let tree = Tree::new(&[(".git/x", "")]);
     let script = "(setsid sh -c 'trap \"\" TERM; echo helper $$ end; : > .git/up; exec sleep 1000' &); \
                   exec sleep 1000";
-    let mut session = tree.run(&["--stop-timeout", "100ms"], script);
+    // Long enough for the program itself to end by the signal, however busy the machine is.
+    let mut session = tree.run(&["--stop-timeout", "2s"], script);
     let helper = number(&session.wait_for("helper "), "helper ");
     session.signal(Signal::TERM);
     assert_eq!(session.wait().code(), Some(143), "{}", session.output());
