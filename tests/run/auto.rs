@@ -95,6 +95,7 @@ fn a_root_that_is_a_single_file_makes_events_too() {
     session.wait_for("shows six");
     tree.write_over("a", "ten");
     session.wait_for("shows ten");
+    session.terminate();
     assert_eq!(session.seen("modified"), 3, "{}", session.output());
 }
 

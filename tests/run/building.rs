@@ -25,9 +25,7 @@ fn a_change_is_built_before_the_program_is_restarted() {
     let mut session = tree.run(&["--build", BUILD], SHOW);
     session.wait_for("shows one end");
     tree.write("a", "two");
-    session.wait_for("built in ");
-    session.wait_for("stopped after");
-    session.wait_for("shows two end");
+    session.wait_for_each(&[&["built in ", "stopped after"], &["shows two end"]]);
     assert_eq!(session.terminate().code(), Some(143), "{}", session.output());
 }
 
@@ -45,6 +43,7 @@ fn a_build_that_fails_leaves_what_runs_alone_and_says_why() {
     assert!(before.iter().all(|pid| is_alive(*pid)), "{}", session.output());
     tree.save_by_rename("a", "two");
     session.wait_for("shows two end");
+    session.terminate();
     assert_eq!(session.seen("starting sh"), 2, "{}", session.output());
 }
 
@@ -96,10 +95,7 @@ fn a_change_during_a_build_is_queued_where_that_is_wanted() {
     tree.write("a", "two");
     session.wait_for("modified a");
     tree.write("go", "");
-    session.wait_for("built in");
-    session.wait_for("build | has two end");
-    session.wait_for("built in");
-    session.wait_for("shows two end");
+    session.wait_for_each(&[&["built in", "build | has two end", "built in"], &["shows two end"]]);
     assert_eq!(session.seen("is stopped after"), 0, "{}", session.output());
 }
 
@@ -110,8 +106,8 @@ fn what_a_build_leaves_running_is_left_alone_until_the_end() {
     let build = "[ -e out/pid ] || { sleep 4321 & echo $! > out/pid; }; cp a out/app; \
                  echo server $(cat out/pid) end";
     let mut session = tree.run(&["--build", build], SHOW);
-    let server = number(&session.wait_for("build | server "), "server ");
-    session.wait_for("shows one end");
+    session.wait_for_all(&["build | server ", "shows one end"]);
+    let server = number(session.said("build | server "), "server ");
     tree.write("a", "two");
     session.wait_for("shows two end");
     assert!(is_alive(server));
@@ -135,12 +131,10 @@ fn commands_are_told_what_changed_and_a_shell_reads_nothing_of_it() {
     let build = "cp a out/app; echo $STAKEOUT_GENERATION $STAKEOUT_CHANGED_COUNT end; \
                  tr '\\0\\n' '@%' < $STAKEOUT_CHANGES_FILE_NUL; echo";
     let mut session = tree.run(&["--build", build], "echo up $STAKEOUT_GENERATION; exec sleep 99");
-    session.wait_for("build | 0 0 end");
-    session.wait_for("up 0");
+    session.wait_for_all(&["build | 0 0 end", "up 0"]);
     fs::write(tree.path(evil), "x").expect("a file");
-    session.wait_for("build | 1 1 end");
-    session.wait_for("build | $(touch pwned) `touch pwned`;%x@");
-    session.wait_for("up 1");
+    let built = ["build | 1 1 end", "build | $(touch pwned) `touch pwned`;%x@"];
+    session.wait_for_each(&[&built, &["up 1"]]);
     assert!(!tree.path("pwned").exists());
 }
 
@@ -166,8 +160,7 @@ fn a_signal_or_a_command_can_take_the_place_of_a_restart() {
     let mut session = tree.run(&["--signal", "HUP"], script);
     session.wait_for("up");
     tree.write("a", "two");
-    session.wait_for("sending SIGHUP to the program");
-    session.wait_for("got HUP with two");
+    session.wait_for_all(&["sending SIGHUP to the program", "got HUP with two"]);
     session.terminate();
     let mut session = tree.run(&["--reload", "echo reloads $(cat a)"], "echo up; exec sleep 1000");
     session.wait_for("up");

@@ -39,8 +39,7 @@ fn a_change_of_the_file_concerns_what_it_is_about() {
     tree.write(FILE, &("# A comment.\n".to_owned() + &two("shows", "serves")));
     session.wait_for("the configuration file was read again");
     tree.save_by_rename(FILE, &two("displays", "serves"));
-    session.wait_for("web: the service is configured otherwise now");
-    session.wait_for("web | displays 42");
+    session.wait_for_all(&["web: the service is configured otherwise now", "web | displays 42"]);
     session.terminate();
     assert_eq!((session.seen("web: starting"), session.seen("api: starting")), (2, 1));
     assert_eq!(session.seen("modified"), 0, "the file itself is no change of the tree");
@@ -96,9 +95,9 @@ fn what_is_never_ready_or_cannot_be_built_goes_back_too() {
     let never = service("web", "tries") + "ready = 'exec:false'\nready-timeout = '50ms'\n";
     tree.write(FILE, &never);
     session.wait_for("tries 42");
-    session.wait_for("is not ready in time");
     // What a program writes may overtake what is said of it.
-    session.wait_for_all(&["going back to what worked", "shows 42"]);
+    let said = ["is not ready in time", "going back to what worked"];
+    session.wait_for_each(&[&said, &["shows 42"]]);
     tree.write(FILE, &(service("web", "tries") + "build = 'exit 4'\n"));
     session.wait_for_all(&["BUILD FAILED", "going back to what worked", "shows 42"]);
     session.terminate();
@@ -191,15 +190,13 @@ fn what_is_watched_can_be_another_and_a_mistyped_path_changes_nothing() {
     tree.write(FILE, &file("'src', 'cnof'"));
     session.wait_for("cannot watch cnof");
     tree.save_by_rename("src/a", "two");
-    session.wait_for("modified src/a");
-    session.wait_for("shows one 42");
+    session.wait_for_all(&["modified src/a", "shows one 42"]);
     tree.write(FILE, &file("'src', 'conf'"));
-    session.wait_for("watching src, conf (2 files)");
     // It starts anew, since what counts is another.
-    session.wait_for_all(&["shows one 42", "all files were read once"]);
+    let said = ["watching src, conf (2 files)", "all files were read once"];
+    session.wait_for_each(&[&said, &["shows one 42"]]);
     tree.save_by_rename("conf/b", "two");
-    session.wait_for("modified conf/b");
-    session.wait_for("shows two 42");
+    session.wait_for_all(&["modified conf/b", "shows two 42"]);
     session.terminate();
     assert_eq!(session.seen("modified"), 2, "each is told once: {}", session.output());
 }
@@ -329,8 +326,7 @@ fn every_part_of_a_service_can_be_another() {
     ];
     for (more, says) in steps {
         tree.save_by_rename(FILE, &file(&more));
-        session.wait_for("the service is configured otherwise now");
-        session.wait_for(says);
+        session.wait_for_all(&["the service is configured otherwise now", says]);
     }
     // What is not listened at any more is free.
     tree.save_by_rename(FILE, &file(""));

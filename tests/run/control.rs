@@ -184,8 +184,7 @@ fn the_step_that_failed_is_named_with_the_last_it_wrote() {
     let steps = ["echo first", "seq 30; grep -q one a", "echo third"];
     let options: Vec<&str> = steps.iter().flat_map(|step| ["--build", step]).collect();
     let mut session = started(&tree, &place, &options);
-    session.wait_for("build | third");
-    session.wait_for("runs 42 as");
+    session.wait_for_all(&["build | third", "runs 42 as"]);
     let numbers: String = (1..=30).map(|n| format!("{n}\n")).collect();
     let logs = || ask(&tree, &place, &["logs", "--build"]).1;
     assert_eq!(logs(), format!("first\n{numbers}third\n"));

@@ -26,10 +26,8 @@ fn a_change_waits_for_no_back_off() {
     let mut session = tree.run(&[], "echo shows $(cat a); kill -SEGV $$");
     session.wait_for("starting it again in 1s");
     tree.write("a", "two");
-    session.wait_for("modified a");
     // What is new has not failed yet.
-    session.wait_for("shows two");
-    session.wait_for("starting it again in 250ms");
+    session.wait_for_each(&[&["modified a", "starting it again in 250ms"], &["shows two"]]);
 }
 
 #[test]

@@ -236,15 +236,16 @@ fn that_something_is_wrong_is_indicated_until_it_is_well_or_over() {
     let start = |variables: &[(&str, &str)]| {
         Session::at_terminal(&command(
             &tree,
-            &[&["--debounce", "1ms"], &options[..]].concat(),
+            &[&["-v", "--debounce", "1ms"], &options[..]].concat(),
             variables,
         ))
     };
     let (mut session, mut keyboard) = start(&[("TERM_PROGRAM", "ghostty")]);
     session.wait_for("BUILD FAILED");
     tree.write("a", "true");
-    session.wait_for("runs");
-    tree.write("a", "exit 2");
+    // What is indicated ends no line, but comes before this one.
+    session.wait_for("executed after");
+    tree.save_by_rename("a", "exit 2");
     session.wait_for("BUILD FAILED");
     keyboard.type_in("\x03");
     session.wait();

@@ -60,7 +60,7 @@ fn a_save_by_rename_restarts_once() {
 fn what_leaves_the_content_the_same_restarts_nothing() {
     let tree = Tree::new(&[("a", "one"), ("b", "same"), ("c", "x"), ("end", "")]);
     let mut session = tree.run(&["-v"], SHOW);
-    session.wait_until_settled();
+    session.wait_for_all(&["shows one", "all files were read once"]);
     let later = SystemTime::now() + Duration::from_secs(3600);
     let file = fs::File::options().write(true).open(tree.path("a")).unwrap();
     file.set_modified(later).unwrap();
@@ -70,9 +70,9 @@ fn what_leaves_the_content_the_same_restarts_nothing() {
     fs::create_dir(tree.path("empty")).unwrap();
     // Changes are told in order: if one of those counted, this would not be alone.
     tree.write("end", "now");
-    let line = session.wait_for("modified");
+    session.wait_for_all(&["modified", "shows one"]);
+    let line = session.said("modified");
     assert!(line.contains("modified end (settled"), "{line}");
-    session.wait_for("shows one");
     session.terminate();
     assert_eq!(session.seen("shows one"), 2, "{}", session.output());
 }
@@ -147,8 +147,7 @@ fn what_ignores_the_stop_signal_is_killed_after_the_timeout() {
     let mut session = tree.run(&["--stop-timeout", "300ms"], script);
     let old = number(&session.wait_for("shows one"), "as ");
     tree.write("a", "two");
-    session.wait_for("after SIGTERM: killing it");
-    session.wait_for("shows two");
+    session.wait_for_all(&["after SIGTERM: killing it", "shows two"]);
     assert!(!is_alive(old));
 }
 
@@ -170,8 +169,7 @@ fn a_stopped_program_is_restarted_all_the_same() {
     let mut session = tree.run(&[], "echo shows $(cat a); kill -STOP $$");
     session.wait_for("shows one");
     tree.write("a", "two");
-    session.wait_for("stopped after");
-    session.wait_for("shows two");
+    session.wait_for_all(&["stopped after", "shows two"]);
 }
 
 #[test]
@@ -238,12 +236,12 @@ fn output_that_is_redirected_into_the_tree_is_no_change() {
     let mut child = command.spawn().unwrap();
     eventually("the start", || read(&tree.path("log")).contains("shows one"));
     tree.write("a", "two");
-    eventually("the restart", || read(&tree.path("log")).contains("shows two"));
+    let has_said = |text| read(&tree.path("log")).contains(text);
+    eventually("the restart", || has_said("shows two") && has_said("modified a (settled"));
     child.kill().unwrap();
     child.wait().unwrap();
     let log = read(&tree.path("log"));
     assert!(!log.contains("created log") && !log.contains("modified log"), "{log}");
-    assert!(log.contains("modified a (settled"), "{log}");
 }
 
 #[test]

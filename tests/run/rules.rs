@@ -31,8 +31,7 @@ fn the_first_rule_that_matches_decides_and_the_rest_restarts() {
     tree.save_by_rename("t/b.md", "2");
     session.wait_for("rule docs for 1 path: do nothing");
     tree.save_by_rename("t/a.html", "2");
-    session.wait_for("rule templates for 1 path: send SIGHUP");
-    session.wait_for("reread 42");
+    session.wait_for_all(&["rule templates for 1 path: send SIGHUP", "reread 42"]);
     assert_eq!(session.seen("runs 42"), 1, "{}", session.output());
     tree.save_by_rename("main.py", "2");
     session.wait_for("runs 42");
@@ -94,8 +93,7 @@ fn one_service_is_restarted_or_handed_over_where_the_rule_says_so() {
     let mut session = start(&tree, &file);
     session.wait_for_all(&["api | runs 42", "web | runs 42"]);
     tree.save_by_rename("schema", "2");
-    session.wait_for("rule schema for 1 path: restart web");
-    session.wait_for("web | runs 42");
+    session.wait_for_all(&["rule schema for 1 path: restart web", "web | runs 42"]);
     tree.save_by_rename("code", "2");
     session.wait_for("rule code for 1 path: hand over api");
     session.wait_for("stopping the one before");

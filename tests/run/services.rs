@@ -106,8 +106,7 @@ fn a_change_concerns_those_whose_own_it_is() {
     tree.save_by_rename("api/a", "wrong");
     session.wait_for("api: BUILD FAILED");
     tree.save_by_rename("api/a", "three");
-    session.wait_for("api build | three");
-    session.wait_for("api | shows three");
+    session.wait_for_all(&["api build | three", "api | shows three"]);
     session.terminate();
     assert_eq!((session.seen("web: starting"), session.seen("api: starting")), (2, 2));
 }
@@ -118,8 +117,7 @@ fn each_can_be_asked_for_by_its_name() {
     let mut session = start(&tree, TWO, &[]);
     session.wait_for_all(&["web | shows one", "api | shows one"]);
     assert_eq!(ask(&tree, &["restart", "api"]).0, Some(0));
-    session.wait_for("api: asked to restart");
-    session.wait_for("api | shows one");
+    session.wait_for_all(&["api: asked to restart", "api | shows one"]);
     // What it writes may come before it is known to be executed, and so to be ready.
     assert_eq!(ask(&tree, &["status", "--wait", "ready", "--timeout", "60s"]).0, Some(0));
     assert_eq!(ask(&tree, &["pause", "web"]).0, Some(0));

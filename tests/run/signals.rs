@@ -70,8 +70,7 @@ fn the_signal_that_ends_it_can_be_mapped() {
     let (_tree, mut session) = listen(&options);
     send(&session, libc::SIGINT);
     send(&session, libc::SIGTERM);
-    session.wait_for("got SIGTERM, stopping");
-    session.wait_for(&format!("heard {} end", libc::SIGUSR2));
+    session.wait_for_all(&["got SIGTERM, stopping", &format!("heard {} end", libc::SIGUSR2)]);
     assert_eq!(session.insist(Signal::TERM).code(), Some(137), "{}", session.output());
     assert_eq!(session.seen("got SIGINT"), 0, "{}", session.output());
 }

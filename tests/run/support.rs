@@ -165,17 +165,36 @@ impl Session {
 
     /// Waits for lines that contain these texts, in whatever order.
     pub fn wait_for_all(&mut self, texts: &[&str]) {
-        let mut missing = texts.to_vec();
+        let lists: Vec<&[&str]> = texts.iter().map(std::slice::from_ref).collect();
+        self.wait_for_each(&lists);
+    }
+
+    /// Waits for lines that contain these texts: those of each list in order, whatever comes between
+    /// them. What stakeout says and what its program says take different ways, and on a busy
+    /// machine either may come first.
+    pub fn wait_for_each(&mut self, lists: &[&[&str]]) {
+        let mut missing = lists.to_vec();
         let until = Instant::now() + DEADLINE;
-        while !missing.is_empty() {
+        while missing.iter().any(|list| !list.is_empty()) {
             match self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(line) => {
-                    missing.retain(|text| !line.contains(text));
+                    for list in &mut missing {
+                        if let Some((_, rest)) = list.split_first().filter(|it| line.contains(it.0))
+                        {
+                            *list = rest;
+                        }
+                    }
                     self.seen.push(line);
                 }
                 Err(error) => panic!("{error}: no {missing:?}:\n{}", self.seen.join("\n")),
             }
         }
+    }
+
+    /// The last line so far that contains `text`.
+    pub fn said(&self, text: &str) -> &str {
+        let line = self.seen.iter().rfind(|line| line.contains(text));
+        line.unwrap_or_else(|| panic!("no line with {text:?}:\n{}", self.seen.join("\n")))
     }
 
     /// Waits until a touch of a file is no change any more. That may have been said before what was
