@@ -13,7 +13,7 @@ fn changes_wait_while_it_is_paused() {
     session.wait_until_settled();
     wait_until_ready(&tree, &place);
     assert_eq!(ask(&tree, &place, &["pause"]).0, Some(0));
-    tree.write("a", "two");
+    tree.save_by_rename("a", "two");
     session.wait_for("modified a");
     // Were it acted on, that would have come before this is answered.
     let paused = status(&tree, &place);
@@ -32,7 +32,7 @@ fn what_was_asked_for_while_it_was_paused_is_not_done_again() {
     session.wait_for("runs 42 as");
     session.wait_until_settled();
     ask(&tree, &place, &["pause"]);
-    tree.write("a", "two");
+    tree.save_by_rename("a", "two");
     session.wait_for("modified a");
     ask(&tree, &place, &["build"]);
     session.wait_for("runs 42 as");
@@ -41,7 +41,7 @@ fn what_was_asked_for_while_it_was_paused_is_not_done_again() {
     assert_eq!(known["building"], false, "{known}");
     // What was not built yet is, and not as if something had failed.
     ask(&tree, &place, &["pause"]);
-    tree.write("a", "three");
+    tree.save_by_rename("a", "three");
     session.wait_for("modified a");
     ask(&tree, &place, &["restart"]);
     session.wait_for("runs 42 as");
@@ -61,11 +61,11 @@ fn what_was_undone_while_it_was_paused_leads_to_nothing() {
     eventually("readiness", || status(&tree, &place)["state"] == "ready");
     let program = status(&tree, &place)["program"]["pid"].clone();
     ask(&tree, &place, &["pause"]);
-    tree.write("a", "two");
+    tree.save_by_rename("a", "two");
     session.wait_for("modified a");
     tree.write("b", "new");
     session.wait_for("created b");
-    tree.write("a", "one");
+    tree.save_by_rename("a", "one");
     session.wait_for("modified a");
     fs::remove_file(tree.path("b")).expect("a file");
     session.wait_for("removed b");
@@ -73,12 +73,12 @@ fn what_was_undone_while_it_was_paused_leads_to_nothing() {
     assert_eq!(status(&tree, &place)["program"]["pid"], program);
     // What runs now has read other content.
     ask(&tree, &place, &["pause"]);
-    tree.write("a", "two");
+    tree.save_by_rename("a", "two");
     session.wait_for("modified a");
     ask(&tree, &place, &["restart"]);
     session.wait_for("runs 42 as");
     eventually("readiness", || status(&tree, &place)["state"] == "ready");
-    tree.write("a", "one");
+    tree.save_by_rename("a", "one");
     session.wait_for("modified a");
     ask(&tree, &place, &["resume"]);
     session.wait_for("runs 42 as");
