@@ -166,7 +166,8 @@ impl Service {
             }
             _ => {}
         }
-        let actions = self.engine.handle(event, Instant::now());
+        let now = Instant::now();
+        let actions = self.engine.handle(event, now);
         self.note_done(Some(event), &actions);
         self.note_told(event, &actions);
         self.say_sent(event, &actions, shared);
@@ -177,11 +178,11 @@ impl Service {
                 self.record.stopped(since.elapsed());
             }
             self.record.exited(instance, exit);
-            self.say_exit(instance, exit, shared);
+            self.say_exit(instance, exit, now, shared);
         }
         self.act_all(actions, shared);
         if let (Event::NotStarted(..), None) = (event, self.ended) {
-            self.say_retry(shared);
+            self.say_retry(now, shared);
         }
     }
 

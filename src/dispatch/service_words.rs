@@ -63,8 +63,15 @@ impl Service {
         }
     }
 
-    /// Says how the program ended, once the engine has decided what that leads to.
-    pub(super) fn say_exit(&mut self, instance: Instance, exit: Exit, shared: &Shared) {
+    /// Says how the program ended, once the engine has decided what that leads to. It did so at
+    /// `now`: a wait is told as it was chosen, and not what is left of it.
+    pub(super) fn say_exit(
+        &mut self,
+        instance: Instance,
+        exit: Exit,
+        now: Instant,
+        shared: &Shared,
+    ) {
         if let Some(Stopping { since, .. }) = self.stopping.get(&instance) {
             let took = since.elapsed();
             let exit = program::exit(exit);
@@ -72,7 +79,7 @@ impl Service {
             let line = Line::event(Kind::Stopped, line).with("exit", exit).with_ms("took_ms", took);
             return self.log(line, shared);
         }
-        let outlook = self.engine.outlook(Instant::now());
+        let outlook = self.engine.outlook(now);
         let level = match exit.is_success() || outlook == Outlook::End {
             true => Level::Event,
             false => Level::Problem,
@@ -90,8 +97,8 @@ impl Service {
         self.log(line.with("exit", program::exit(exit)), shared);
     }
 
-    pub(super) fn say_retry(&self, shared: &Shared) {
-        if let Outlook::Retry(wait) = self.engine.outlook(Instant::now()) {
+    pub(super) fn say_retry(&self, now: Instant, shared: &Shared) {
+        if let Outlook::Retry(wait) = self.engine.outlook(now) {
             let line = format!("trying again in {}", text::duration(wait));
             self.log(Line::problem(Kind::Retrying, line).with_ms("wait_ms", wait), shared);
         }
