@@ -86,6 +86,19 @@ impl Scanner {
             let cost = self.cpu_time().saturating_sub(costs_from);
             self.doubts = now + self.plan.believe.max(cost * DOUBTS_SHARE);
         }
+        self.take_checked(checked, &mut queue, progress);
+        queue.sort_unstable();
+        queue.dedup();
+        queue
+    }
+
+    /// Takes over what checks found, but for what is as it was.
+    fn take_checked(
+        &mut self,
+        checked: Vec<(DirId, Check)>,
+        queue: &mut Vec<DirId>,
+        progress: &mut Progress,
+    ) {
         for (id, check) in checked {
             match check {
                 Check::List => queue.push(id),
@@ -112,9 +125,6 @@ impl Scanner {
                 }
             }
         }
-        queue.sort_unstable();
-        queue.dedup();
-        queue
     }
 }
 
