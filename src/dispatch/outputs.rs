@@ -1,7 +1,7 @@
 //! What builds write into the tree: heeded as the engine has learnt it, and told of.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::Shared;
@@ -35,6 +35,12 @@ impl Service {
         match heed {
             Heed::Act => self.waiting.clear(),
             Heed::Wait => {
+                let is_spared = self.engine.is_building()
+                    && self.spec.policy.on_busy == OnBusy::Cancel
+                    && self.waiting.is_empty();
+                if let Some(first) = paths.first().filter(|_| is_spared) {
+                    self.say_spared(first, shared);
+                }
                 let new = events.iter().filter(|event| !self.waiting.contains(event));
                 let new: Vec<Event> = new.copied().collect();
                 self.waiting.extend(new);
@@ -46,6 +52,16 @@ impl Service {
             }
         }
         heed
+    }
+
+    /// Says that a build goes on though this changed: were it to hang, who edited that would wait.
+    fn say_spared(&self, path: &Path, shared: &Shared) {
+        let path = text::path(path);
+        let line = format!(
+            "{path} changed in the time of three builds in a row, so they may write it: this one \
+             is not stopped for it (`stakeout build` does so)"
+        );
+        self.log(Line::event(Kind::Outputs, line).with("paths", [path]), shared);
     }
 
     /// Takes note of a build that came to its end.

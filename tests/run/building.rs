@@ -238,6 +238,23 @@ fn what_every_build_writes_is_learnt_and_named_once() {
 }
 
 #[test]
+fn a_build_that_hangs_can_be_had_anew_though_it_may_have_written_what_was_edited() {
+    let tree = Tree::new(&[("a", "0")]);
+    let options = ["--debounce", "1ms", "--build", "echo has $(cat a); exec sleep 1000"];
+    let mut session = tree.run(&options, "true");
+    session.wait_for("has 0");
+    for text in ["1", "2"] {
+        tree.save_by_rename("a", text);
+        session.wait_for(&format!("has {text}"));
+    }
+    tree.save_by_rename("a", "3");
+    session.wait_for("a changed in the time of three builds in a row");
+    let asked = tree.stakeout().arg("build").output().unwrap();
+    assert!(asked.status.success(), "{asked:?}");
+    session.wait_for("has 3");
+}
+
+#[test]
 fn what_was_learnt_is_built_if_somebody_edits_it_while_nothing_is() {
     let tree = Tree::new(&[("a", "one")]);
     let options = ["--build", "echo has $(cat stamp); date +%N > stamp"];
