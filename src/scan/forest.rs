@@ -108,18 +108,11 @@ impl Forest {
         self.held -= usize::from(dir.held.take().is_some());
     }
 
-    /// Holds no more than so many directories open; gives those that it lets go of.
-    pub(super) fn hold_at_most(&mut self, most: usize) -> Vec<DirId> {
-        let known = (0..).zip(&mut self.dirs).filter_map(|(id, dir)| Some((id, dir.as_mut()?)));
-        let held = known.filter(|(_, dir)| dir.held.is_some());
-        let few = held.take(self.held.saturating_sub(most));
-        let released = few.map(|(id, dir)| {
-            dir.held = None;
-            id
-        });
-        let released: Vec<DirId> = released.collect();
-        self.held -= released.len();
-        released
+    /// Holds no more than so many directories open.
+    pub(super) fn hold_at_most(&mut self, most: usize) {
+        let held = self.dirs.iter_mut().flatten().filter(|dir| dir.held.is_some());
+        held.take(self.held.saturating_sub(most)).for_each(|dir| dir.held = None);
+        self.held = self.held.min(most);
     }
 
     /// Takes out a directory and all below it.

@@ -133,7 +133,9 @@ impl Scanner {
             self.pulse.has_found(listed.as_ref().map_or(0, |(listing, _)| listing.entries.len()));
             let compared = listed.map(|(listing, opened)| {
                 let can_be_held = listing.mount == Mount::Local && dir.parent.is_some();
-                let held = (can_be_held && takes_one(&room)).then_some(opened);
+                // One that is held already has its place.
+                let has_place = || dir.held.is_some() || takes_one(&room);
+                let held = (can_be_held && has_place()).then_some(opened);
                 self.compare(dir, listing, held)
             });
             Some((id, compared))
@@ -230,11 +232,9 @@ impl Scanner {
         progress.hidden.extend(places);
         match held {
             Some(opened) => self.dirs.hold(id, opened, self.most_held),
-            None => {
-                self.dirs.release(id);
-                self.shelves.offer(id);
-            }
+            None => self.dirs.release(id),
         }
+        self.shelves.offer(self.dirs.get(id).expect("it was listed"));
         self.take_entries(id, entries, progress);
         let must_relist = has_new_rules || is_another;
         self.take_children(id, listing.children, &listing.hidden, must_relist, next, progress);

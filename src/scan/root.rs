@@ -25,6 +25,8 @@ pub(super) struct KnownRoot {
     pub(super) top: Option<DirId>,
     /// What it was opened as in this look.
     pub(super) now: Option<OpenRoot>,
+    /// Whether something was mounted or unmounted since the last look at all of it.
+    pub(super) is_remounted: bool,
     /// Where it was last found.
     pub(super) last: Option<Found>,
     /// The rules that the directories above it bring.
@@ -54,7 +56,7 @@ pub(super) struct OpenRoot {
 impl KnownRoot {
     pub(super) fn new(place: Root) -> Self {
         let above = Rules::none();
-        Self { place, top: None, now: None, last: None, above, sources: None }
+        Self { place, top: None, now: None, is_remounted: false, last: None, above, sources: None }
     }
 
     /// Opens it for as long as it is being read.

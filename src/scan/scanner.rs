@@ -51,8 +51,6 @@ pub struct Scanner {
     pub(super) inodes: Inodes,
     pub(super) pulse: Arc<Pulse>,
     pub(super) mounts: Mounts,
-    /// Whether something was mounted or unmounted since the last look at everything.
-    pub(super) is_remounted: bool,
     /// How often directories came or went.
     pub(super) tidied: u64,
     pub(super) is_first: bool,
@@ -94,7 +92,6 @@ impl Scanner {
             pulse: Arc::new(Pulse::new(plan.roots.len())),
             inodes: Inodes::default(),
             mounts: Mounts::watch(),
-            is_remounted: false,
             tidied: 0,
             most_held: most_held(limit()),
             shelves: Shelves::default(),
@@ -186,9 +183,8 @@ impl Scanner {
             return look;
         }
         self.most_held = self.dirs.held() / 2;
-        for id in self.dirs.hold_at_most(self.most_held) {
-            self.shelves.offer(id);
-        }
+        self.dirs.hold_at_most(self.most_held);
+        self.dirs.iter().for_each(|dir| self.shelves.offer(dir));
         let mut again = self.look_once(scope);
         again.hidden.splice(..0, look.hidden);
         again.read += look.read;

@@ -7,7 +7,8 @@
 //! to start a program, for which the table of the thread that starts it is copied, takes no longer.
 //!
 //! A descriptor of a shelf means something else, or nothing, to all other threads: so it is kept as
-//! [`Shelved`], which gives it to the shelf's own threads alone.
+//! [`Shelved`], which lends it to the shelf's own threads alone. Whoever looks for what is open finds
+//! these under `/proc/PID/task/TID/fd`.
 
 use std::cell::RefCell;
 use std::os::fd::{BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
@@ -47,15 +48,15 @@ thread_local! {
 }
 
 impl Shelf {
-    /// An empty one with so many threads, which take part in these clocks; `None` where the kernel,
-    /// or what confines us, allows none.
-    pub(super) fn new(threads: usize, clocks: &Clocks) -> Option<Self> {
+    /// An empty one, called `number`, with so many threads, which take part in these clocks; `None`
+    /// where the kernel, or what confines us, allows none.
+    pub(super) fn new(number: usize, threads: usize, clocks: &Clocks) -> Option<Self> {
         let table = Arc::<Table>::default();
         let (joined, its) = (clocks.clone(), Arc::clone(&table));
         let start = move || {
             leave_table().then_some(())?;
             let builder = ThreadPoolBuilder::new().num_threads(threads);
-            let builder = builder.thread_name(|index| format!("shelf-{index}"));
+            let builder = builder.thread_name(move |index| format!("shelf-{number}-{index}"));
             let builder = builder.start_handler(move |_| {
                 joined.join();
                 HERE.set(Some(Arc::clone(&its)));
@@ -95,21 +96,28 @@ impl Shelf {
 impl Shelved {
     /// Keeps on the shelf what one of its threads, this one, has opened.
     ///
+    /// # Safety
+    /// It is open in the table of this thread, which is a shelf's.
+    ///
     /// # Panics
     /// When this thread has no shelf.
-    pub(super) fn new(opened: OwnedFd) -> Self {
+    pub(super) unsafe fn new(opened: OwnedFd) -> Self {
         let table = HERE.with_borrow(Option::clone).expect("a thread of a shelf");
         table.open.fetch_add(1, Ordering::Relaxed);
         Self { descriptor: opened.into_raw_fd(), table }
     }
 
-    /// The descriptor, on a thread of its shelf.
-    pub(super) fn here(&self) -> Option<BorrowedFd<'_>> {
+    /// Lends the descriptor, on a thread of its shelf.
+    pub(super) fn with<T>(&self, use_it: impl FnOnce(BorrowedFd<'_>) -> T) -> Option<T> {
         let is_here = |table: &Option<Arc<Table>>| {
             table.as_ref().is_some_and(|table| Arc::ptr_eq(table, &self.table))
         };
-        // SAFETY: it is open in the table that this thread has, until `self` is dropped.
-        HERE.with_borrow(is_here).then(|| unsafe { BorrowedFd::borrow_raw(self.descriptor) })
+        HERE.with_borrow(is_here).then(|| {
+            // SAFETY: it is open in the table that this thread has, and is until `self` is dropped.
+            // It can be handed to other threads only while `use_it` goes on, that is to those of
+            // the pool that this thread is of, which have the same table.
+            use_it(unsafe { BorrowedFd::borrow_raw(self.descriptor) })
+        })
     }
 }
 
@@ -145,7 +153,13 @@ mod tests {
     use crate::scan::open;
 
     fn shelf() -> Shelf {
-        Shelf::new(2, &Clocks::default()).expect("Linux 5.9")
+        Shelf::new(0, 2, &Clocks::default()).expect("Linux 5.9")
+    }
+
+    fn top() -> Shelved {
+        let opened = fs::File::open("/").unwrap();
+        // SAFETY: it was just opened, by a shelf's thread.
+        unsafe { Shelved::new(opened.into()) }
     }
 
     fn open_here() -> usize {
@@ -156,8 +170,8 @@ mod tests {
     fn a_descriptor_is_for_the_threads_of_its_shelf_alone() {
         let (shelf, other) = (shelf(), shelf());
         let wanted = open::stamp(fs::File::open("/").unwrap()).unwrap();
-        let shelved = shelf.pool.install(|| Shelved::new(fs::File::open("/").unwrap().into()));
-        let stamp = || shelved.here().map(|held| open::stamp(held).unwrap());
+        let shelved = shelf.pool.install(top);
+        let stamp = || shelved.with(|held| open::stamp(held).unwrap());
         assert_eq!(stamp(), None);
         assert_eq!(other.pool.install(stamp), None);
         assert_eq!(shelf.pool.broadcast(|_| stamp()), [Some(wanted); 2]);
@@ -167,9 +181,8 @@ mod tests {
     #[test]
     fn what_is_dropped_by_others_is_closed_on_the_shelf() {
         let shelf = shelf();
-        let open = |_: usize| Shelved::new(fs::File::open("/").unwrap().into());
         let before = shelf.pool.install(open_here);
-        let all: Vec<Shelved> = shelf.pool.install(|| (0..9).map(open).collect());
+        let all: Vec<Shelved> = shelf.pool.install(|| (0..9).map(|_| top()).collect());
         assert_eq!((shelf.len(), shelf.pool.install(open_here)), (9, before + 9));
         drop(all);
         shelf.tidy();

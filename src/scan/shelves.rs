@@ -22,7 +22,7 @@ use super::way::{limit, most_held};
 /// from being used otherwise (on ext4, its inode and name, and what is open).
 const MOST_SHELVED: usize = 128 * 1024;
 
-/// A container may allow few threads.
+/// Each has a thread at the least, and a container may allow few.
 const MOST_SHELVES: usize = 16;
 
 /// A shelf is not made for fewer.
@@ -36,16 +36,14 @@ const RESERVE: u64 = 64;
 pub(super) struct Shelves {
     shelves: Vec<Shelf>,
     pub(super) clocks: Clocks,
-    /// Directories that were listed, and not held.
-    waiting: Vec<DirId>,
-    /// Whether there are others among them than at the last look.
+    /// Whether directories were listed, and not held, since any were taken in.
     has_offers: bool,
     /// What is on each and on none, sorted by path.
     parts: Parts,
-    /// Of which directories these are the parts, see [`Shelves::sort`].
+    /// The `tidied` for which they were sorted, see [`Shelves::sort`].
     parts_of: Option<u64>,
     /// Whether there is no making another one.
-    is_last: bool,
+    cannot_grow: bool,
 }
 
 /// The known directories, by where they are held.
@@ -57,14 +55,18 @@ struct Parts {
 
 impl Shelves {
     /// Has this directory held on a shelf by and by, if it can be.
-    pub(super) fn offer(&mut self, id: DirId) {
-        self.waiting.push(id);
-        self.has_offers = true;
+    pub(super) fn offer(&mut self, dir: &KnownDir) {
+        self.has_offers |= is_unheld(dir);
     }
 
     /// Whether nothing is held on any.
     pub(super) fn is_empty(&self) -> bool {
         self.shelves.is_empty()
+    }
+
+    /// Closes what is not held any more.
+    pub(super) fn tidy(&self) {
+        self.shelves.iter().for_each(Shelf::tidy);
     }
 
     /// Sorts all directories by where they are held. `tidied` is another number whenever there are
@@ -92,9 +94,9 @@ impl Shelves {
         check: impl Fn(DirId, BorrowedFd<'_>) -> Option<T> + Sync,
     ) -> (Vec<T>, Vec<DirId>) {
         let here = |&id: &DirId| {
-            let on = dirs.get(id)?.shelved.as_ref().and_then(Shelved::here);
-            match on {
-                Some(held) => check(id, held).map(Ok),
+            let on = dirs.get(id)?.shelved.as_ref();
+            match on.and_then(|on| on.with(|held| check(id, held))) {
+                Some(checked) => checked.map(Ok),
                 None => Some(Err(id)),
             }
         };
@@ -116,30 +118,33 @@ impl Shelves {
 
     /// Holds what was offered, as far as there is room, if it still is what it was when it was
     /// listed.
-    pub(super) fn take_in(&mut self, dirs: &mut Forest, way: Approach<'_>) {
+    pub(super) fn take_in(&mut self, dirs: &mut Forest, approach: Approach<'_>) {
+        if self.shelves.is_empty() && !self.has_offers {
+            return;
+        }
+        let capacity = capacity(limit());
+        if self.shelves.iter().any(|shelf| shelf.len() > capacity) {
+            // The limit is another now.
+            self.clear(dirs);
+        }
         if !std::mem::take(&mut self.has_offers) {
             return;
         }
-        let mut waiting = std::mem::take(&mut self.waiting);
-        waiting.retain(|id| dirs.get(*id).is_some_and(is_unheld));
-        let path = |id: &DirId| dirs.get(*id).map(|dir| &dir.path);
-        waiting.sort_unstable_by(|a, b| path(a).cmp(&path(b)));
-        waiting.dedup();
-        let room = self.make_room(waiting.len());
-        self.waiting = waiting.split_off(room.min(waiting.len()));
-        if waiting.is_empty() {
-            return;
-        }
-        let mut rest = waiting.as_slice();
+        let is_waiting = |id: &DirId| dirs.get(*id).is_some_and(is_unheld);
+        let waiting: Vec<DirId> = dirs.order().iter().copied().filter(is_waiting).collect();
+        let room = self.make_room(waiting.len(), capacity);
+        let mut rest = &waiting[..room.min(waiting.len())];
+        let mut left = self.shelves.len();
         let shares = self.shelves.iter().map(|shelf| {
-            let (share, others) = rest.split_at(rest.len().min(room_on(shelf)));
-            rest = others;
+            let even = rest.len().div_ceil(left);
+            let (share, others) = rest.split_at(even.min(room_on(shelf, capacity)));
+            (rest, left) = (others, left - 1);
             share
         });
         let shares: Vec<&[DirId]> = shares.collect();
-        let open = |number: usize| way.open_all(dirs, shares[number]);
+        let open = |number: usize| approach.open_all(dirs, shares[number]);
         let opened = on_each(&self.shelves, 0, &open);
-        for (id, shelved) in waiting.iter().zip(opened.into_iter().flatten()) {
+        for (id, shelved) in shares.iter().copied().flatten().zip(opened.into_iter().flatten()) {
             if let Some(dir) = dirs.get_mut(*id) {
                 dir.shelved = shelved;
             }
@@ -149,33 +154,36 @@ impl Shelves {
 
     /// Makes shelves for so many more directories, as far as they can be had; gives how many there
     /// is room for.
-    fn make_room(&mut self, wanted: usize) -> usize {
-        if wanted == 0 {
-            return 0;
-        }
-        self.shelves.iter().for_each(Shelf::tidy);
-        let capacity = capacity(limit());
+    fn make_room(&mut self, wanted: usize, capacity: usize) -> usize {
         let held: usize = self.shelves.iter().map(Shelf::len).sum();
         let most = MOST_SHELVED.saturating_sub(held);
-        let room = |shelves: &[Shelf]| shelves.iter().map(room_on).sum::<usize>().min(most);
+        let room = |shelves: &[Shelf]| {
+            shelves.iter().map(|shelf| room_on(shelf, capacity)).sum::<usize>().min(most)
+        };
         let missing = wanted.min(most).saturating_sub(room(&self.shelves));
-        if missing >= FEWEST && capacity > 0 && !self.is_last {
-            let more = missing.div_ceil(capacity).min(MOST_SHELVES - self.shelves.len());
+        let before = self.shelves.len();
+        if missing >= FEWEST && capacity >= FEWEST && before < MOST_SHELVES && !self.cannot_grow {
+            let all = (before + missing.div_ceil(capacity)).min(MOST_SHELVES);
             let cores = thread::available_parallelism().map_or(1, usize::from);
-            let threads = cores.min(MOST_THREADS).div_ceil(more.max(1));
-            let made = (0..more).map_while(|_| Shelf::new(threads, &self.clocks));
-            let wanted = self.shelves.len() + more;
-            self.shelves.extend(made);
-            self.is_last = self.shelves.len() < wanted;
+            let threads = cores.min(MOST_THREADS).div_ceil(all);
+            let make = |number| Shelf::new(number, threads, &self.clocks);
+            self.shelves.extend((before..all).map_while(make));
+            self.cannot_grow = self.shelves.len() < all;
         }
         room(&self.shelves)
     }
 
-    /// Does without them from now on.
-    pub(super) fn give_up(&mut self, dirs: &mut Forest) {
+    /// Lets go of all, to begin anew.
+    fn clear(&mut self, dirs: &mut Forest) {
         dirs.iter_mut().for_each(|dir| dir.shelved = None);
         // Their threads close what they hold by their end.
-        *self = Self { is_last: true, ..Self::default() };
+        *self = Self { has_offers: true, ..Self::default() };
+    }
+
+    /// Does without them from now on.
+    pub(super) fn give_up(&mut self, dirs: &mut Forest) {
+        self.clear(dirs);
+        self.cannot_grow = true;
     }
 }
 
@@ -189,7 +197,8 @@ pub(super) struct Approach<'a> {
 
 impl Approach<'_> {
     /// Opens these directories on the shelf whose thread this is. What is another now than when it
-    /// was listed is left out: it will be listed, and offered again.
+    /// was listed is left out: it will be listed, and offered again. What cannot be opened has to wait
+    /// until something is.
     fn open_all(self, dirs: &Forest, ids: &[DirId]) -> Vec<Option<Shelved>> {
         let is_needed = |index| {
             let mut known = ids.iter().filter_map(|id| dirs.get(*id));
@@ -208,7 +217,8 @@ impl Approach<'_> {
             let opened = open::directory(root, dir.below(), Access::Search, self.links).ok()?;
             let (stamp, mount_id) = open::stamp_and_mount(&opened).ok()?;
             let is_same = dir.stamp == Some(stamp) && dir.mount_id == mount_id;
-            is_same.then(|| Shelved::new(opened))
+            // SAFETY: it was just opened, by a thread of the shelf.
+            is_same.then(|| unsafe { Shelved::new(opened) })
         };
         ids.par_iter().map(open).collect()
     }
@@ -217,8 +227,10 @@ impl Approach<'_> {
 /// Whether there is a descriptor to be had for it.
 fn is_unheld(dir: &KnownDir) -> bool {
     let is_held = dir.held.is_some() || dir.shelved.is_some();
-    // What a link leads to is not proven by the directory above.
-    let can_be = dir.mount == Mount::Local && dir.parent.is_some() && dir.link.is_none();
+    // What a link leads to is not proven by the directory above; and where links lead to from within,
+    // more threads may be needed than a shelf has.
+    let has_links = dir.has_links || dir.link.is_some();
+    let can_be = dir.mount == Mount::Local && dir.parent.is_some() && !has_links;
     can_be && !is_held && !dir.must_list
 }
 
@@ -227,7 +239,7 @@ fn is_unheld(dir: &KnownDir) -> bool {
 pub fn most_directories(limit: Option<u64>) -> usize {
     let own = most_held(limit);
     let on_shelves = || (capacity(limit) * MOST_SHELVES).min(MOST_SHELVED);
-    own + Shelf::new(1, &Clocks::default()).map_or(0, |_| on_shelves())
+    own + Shelf::new(0, 1, &Clocks::default()).map_or(0, |_| on_shelves())
 }
 
 /// How many one shelf holds.
@@ -236,12 +248,12 @@ fn capacity(limit: Option<u64>) -> usize {
     room.map_or(MOST_SHELVED, |room| room.min(MOST_SHELVED))
 }
 
-fn room_on(shelf: &Shelf) -> usize {
-    capacity(limit()).saturating_sub(shelf.len())
+fn room_on(shelf: &Shelf, capacity: usize) -> usize {
+    capacity.saturating_sub(shelf.len())
 }
 
 /// Has all shelves do this at the same time, each by its threads; the first is called `number`. What
-/// they give comes in their order.
+/// they give comes in their order. It calls itself, so that the scopes of all are open at once.
 fn on_each<T: Send>(
     shelves: &[Shelf],
     number: usize,

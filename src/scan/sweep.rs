@@ -35,20 +35,24 @@ impl Scanner {
         for index in 0..self.roots.len() {
             queue.extend(self.refresh_root(index, progress));
         }
-        self.is_remounted |= self.mounts.may_have_changed();
         // What is held is proven by the directories above, which only a look at everything asks.
         let is_all = matches!(scope, Scope::Everything);
-        let same_mounts = is_all && !self.is_remounted;
-        self.is_remounted &= !is_all;
-        let links = self.plan.links();
+        let same_mounts = self.has_same_mounts() && is_all;
         if is_all {
+            self.shelves.tidy();
+            let opened = self.roots.iter_mut().filter(|root| root.now.is_some());
+            opened.for_each(|root| root.is_remounted = false);
+        }
+        let is_alone = !self.is_wide && are_few(&self.dirs, &scope.ids(&self.dirs));
+        let links = self.plan.links();
+        let by_shelves = same_mounts && !is_alone;
+        if by_shelves {
             let approach = Approach { roots: &self.roots, links, pulse: &self.pulse };
             self.shelves.take_in(&mut self.dirs, approach);
             self.shelves.sort(&self.dirs, self.tidied);
         }
         let (dirs, roots) = (&self.dirs, &self.roots);
         let ids = scope.ids(dirs);
-        let is_alone = !self.is_wide && are_few(dirs, &ids);
         let (inodes, pulse) = (&self.inodes, &self.pulse);
         let asker = Asker { dirs, inodes, pulse, now, same_mounts, is_alone };
         let doubts = is_all && self.is_wide && self.doubts <= now;
@@ -68,7 +72,7 @@ impl Scanner {
             let way = Way::held(held, links);
             unless_same(id, asker.check(way, dir))
         };
-        let (mut checked, ids) = match same_mounts && !is_alone && !self.shelves.is_empty() {
+        let (mut checked, ids) = match by_shelves && !self.shelves.is_empty() {
             true => {
                 let (found, left) = self.shelves.check(dirs, check_held);
                 (found, left.into())
@@ -92,6 +96,14 @@ impl Scanner {
         queue
     }
 
+    /// Whether nothing was mounted or unmounted since the last look at all of any root that is open.
+    fn has_same_mounts(&mut self) -> bool {
+        if self.mounts.may_have_changed() {
+            self.roots.iter_mut().for_each(|root| root.is_remounted = true);
+        }
+        !self.roots.iter().any(|root| root.now.is_some() && root.is_remounted)
+    }
+
     /// Takes over what checks found, but for what is as it was.
     fn take_checked(
         &mut self,
@@ -103,7 +115,15 @@ impl Scanner {
             match check {
                 Check::List => queue.push(id),
                 Check::Lost => queue.extend(self.dir(id).parent),
-                Check::Failed(trouble) => progress.troubles.push(*trouble),
+                Check::Failed(trouble) => {
+                    progress.troubles.push(*trouble);
+                    let dir = self.dir_mut(id);
+                    if dir.held.is_some() || dir.shelved.is_some() {
+                        // What is held may be what was there before.
+                        dir.must_list = true;
+                        self.dirs.release(id);
+                    }
+                }
                 Check::Same => {}
                 Check::Proven => self.dir_mut(id).racy_until = None,
                 Check::Seen(seen) => {

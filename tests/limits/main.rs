@@ -13,6 +13,8 @@ mod skip;
 mod support;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -27,7 +29,16 @@ fn limited() -> MutexGuard<'static, ()> {
 fn limited_to(limit: u64) -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let until = Instant::now() + Duration::from_secs(60);
+    while shelves::shelved() > 0 {
+        assert!(Instant::now() < until, "the shelves of the test before go with its scanner");
+        thread::yield_now();
+    }
+    set(limit);
+    alone
+}
+
+fn set(limit: u64) {
     let limit = Rlimit { current: Some(limit), ..getrlimit(Resource::Nofile) };
     setrlimit(Resource::Nofile, limit).unwrap();
-    alone
 }
