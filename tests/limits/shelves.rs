@@ -1,13 +1,16 @@
 //! Directories that are held in other descriptor tables than the process's own.
 
+use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::fs;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, unmount};
+use stakeout::scan::Scope;
 
 use super::edit::any_edit;
 use super::skip::skip;
@@ -215,10 +218,12 @@ proptest! {
         let mut tree = tree();
         prop_assert!(shelved() > 100);
         let place = tree.path(DEEP);
+        let dirs = [place.clone(), place.join("a"), place.join("b")].map(Arc::from);
+        let part = Scope::Part { mounts: BTreeSet::new(), dirs: BTreeSet::from(dirs) };
         for batch in batches {
-            for edit in &batch {
+            for (edit, scope) in batch.iter().zip([&Scope::Everything, &part].into_iter().cycle()) {
                 edit.apply(&place);
-                tree.scanner.look();
+                tree.scanner.look_at(scope);
             }
             tree.assert_equals_reference();
         }
