@@ -59,7 +59,7 @@ impl Shelves {
         self.has_offers |= is_unheld(dir);
     }
 
-    /// Whether nothing is held on any.
+    /// Whether there are none.
     pub(super) fn is_empty(&self) -> bool {
         self.shelves.is_empty()
     }
@@ -267,4 +267,36 @@ fn on_each<T: Send>(
     });
     others.splice(..0, done);
     others
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::scan::{Plan, Root, Scanner, Selection};
+
+    #[test]
+    fn without_shelves_all_is_seen_and_none_is_made_again() {
+        let tree = tempfile::tempdir().unwrap();
+        let directory = |n: usize| tree.path().join(n.to_string());
+        // More than the process's own table has room for, whatever its limit.
+        let many = most_held(None) + FEWEST + 1;
+        (0..many).for_each(|n| fs::create_dir(directory(n)).unwrap());
+        let everything = Selection::new(&[], &[]).unwrap();
+        let plan = Plan::new(vec![Root::new(tree.path())], everything, &[], false).unwrap();
+        let mut scanner = Scanner::new(plan).unwrap();
+        scanner.look();
+        scanner.look();
+        let shelved =
+            |scanner: &Scanner| scanner.dirs.iter().filter(|dir| dir.shelved.is_some()).count();
+        assert!(shelved(&scanner) > FEWEST, "{}", shelved(&scanner));
+        scanner.shelves.give_up(&mut scanner.dirs);
+        for n in 0..many {
+            fs::write(directory(n).join("a"), "").unwrap();
+        }
+        assert_eq!(scanner.look().snapshot.len(), many);
+        scanner.look();
+        assert_eq!(shelved(&scanner), 0);
+    }
 }
